@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# What script/bootstrap, server, test, check and images share. Sourced, never run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=$root/.venv
+stamps=$venv/stamps
+# One bootstrap at a time on a machine: they share the engine, dpkg and .venv.
+lock=${XDG_RUNTIME_DIR:-/tmp}/workspace-launcher-bootstrap.lock
+
+say() { printf '%s\n' "[$(basename "$0")] $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Run quietly with one line of progress; show the output only where it fails.
+step() {
+    local title=$1 log started=$SECONDS
+    shift
+    log=$(mktemp)
+    say "$title ..."
+    if "$@" >"$log" 2>&1 </dev/null; then
+        say "$title: done in $((SECONDS - started)) s"
+        rm -f "$log"
+    else
+        local code=$?
+        cat "$log" >&2
+        rm -f "$log"
+        say "$title: FAILED (exit $code)"
+        return "$code"
+    fi
+}
+
+# A checksum over the content of files and folders (what git would not take is left out).
+checksum() {
+    (cd "$root" && find "$@" \( -name node_modules -o -name lib -o -name __pycache__ \) -prune -o -type f -print0 2>/dev/null \
+        | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1)
+}
+stamped() { [ "$(cat "$stamps/$1" 2>/dev/null)" = "$2" ]; }
+stamp() { mkdir -p "$stamps" && printf '%s\n' "$2" >"$stamps/$1"; }
+
+is_root() { [ "$(id -u)" = 0 ]; }
+is_debian() { [ -r /etc/debian_version ] && command -v apt-get >/dev/null; }
+
+# --- Debian packages -------------------------------------------------------------------------------------------------
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]; }
+
+apt_get() {
+    # A package's own service is not started by its installation: we start what we need.
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"
+}
+
+debian_packages() {
+    local missing=() name
+    is_debian || die "this needs the Debian packages: $*. Install what they provide by hand."
+    for name in "$@"; do installed "$name" || missing+=("$name"); done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    is_root || die "as root, run: apt-get install --no-install-recommends ${missing[*]}"
+    # An installation that was killed half-way refuses every later one until it is configured.
+    [ -z "$(dpkg --audit)" ] || step "mending half-installed packages" dpkg --force-confold --configure -a || true
+    step "updating the package lists" apt_get update || true  # one dead source need not stop us
+    step "installing ${missing[*]}" apt_get install -y --no-install-recommends "${missing[@]}"
+}
+
+# --- the container engine --------------------------------------------------------------------------------------------
+
+engine_answers() { command -v docker >/dev/null && timeout 20 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+# A pid file whose process is gone, or is another program by now, keeps dockerd from starting.
+forget_dead_pid() {
+    local file=$1 program=$2 pid
+    [ -f "$file" ] || return 0
+    pid=$(cat "$file")
+    [ "$(cat "/proc/${pid:-0}/comm" 2>/dev/null)" = "$program" ] || rm -f "$file"
+}
+# A socket that nobody listens on is taken by dockerd for a running containerd.
+forget_dead_socket() {
+    [ -S "$1" ] || return 0
+    grep -q " $1\$" /proc/net/unix || rm -f "$1"
+}
+
+start_dockerd() {
+    forget_dead_pid /var/run/docker.pid dockerd
+    forget_dead_pid /run/docker/containerd/containerd.pid containerd
+    forget_dead_pid /run/docker/containerd/docker-containerd.pid containerd
+    forget_dead_socket /run/containerd/containerd.sock
+    forget_dead_socket /run/docker/containerd/containerd.sock
+    forget_dead_socket /run/docker.sock
+    if [ -d /run/systemd/system ] && systemctl start docker; then
+        :
+    elif [ ! -f /var/run/docker.pid ]; then
+        # Detached, and without our lock: it outlives this script.
+        setsid nohup dockerd >>/var/log/dockerd.log 2>&1 </dev/null 9>&- &
+        disown
+    fi
+    local tries
+    for tries in $(seq 300); do
+        engine_answers && return 0
+        # A start over the remains of a killed one may fail once and succeed at the second try.
+        if [ "$tries" = 100 ] && ! pidof dockerd >/dev/null; then
+            rm -rf /var/run/docker.pid /run/docker/containerd
+            setsid nohup dockerd >>/var/log/dockerd.log 2>&1 </dev/null 9>&- &
+            disown
+        fi
+        sleep 0.2
+    done
+    tail -n 20 /var/log/dockerd.log
+    return 1
+}
+
+bootstrap_engine() {
+    engine_answers && return 0
+    case ${DOCKER_HOST:-} in
+        '' | unix:///var/run/docker.sock | unix:///run/docker.sock) ;;
+        *) die "no container engine answers at DOCKER_HOST=$DOCKER_HOST: start it, or unset DOCKER_HOST" ;;
+    esac
+    if ! is_debian || ! is_root; then
+        if [ -S /var/run/docker.sock ] && [ ! -w /var/run/docker.sock ]; then
+            die "you may not use Docker's socket: 'sudo usermod -aG docker $(id -un)', then log in again"
+        fi
+        die "no container engine answers. Start Docker ('sudo systemctl start docker', or Docker Desktop)," \
+            "or install it (Debian: 'sudo apt-get install docker.io'), or set DOCKER_HOST, then run this again."
+    fi
+    # A machine may have the client alone.
+    command -v dockerd >/dev/null && command -v iptables >/dev/null && command -v docker >/dev/null \
+        || debian_packages docker.io iptables iproute2 ca-certificates
+    step "starting dockerd" start_dockerd \
+        || die "dockerd does not start: see /var/log/dockerd.log"
+}
