@@ -1,0 +1,1 @@
+"""F2: the container engine behind an abstract port."""

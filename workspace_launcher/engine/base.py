@@ -1,0 +1,180 @@
+"""The port to a container engine: what the launcher needs of one, in our own models and errors.
+
+Every method is a coroutine that never blocks the event loop, raises errors of :mod:`workspace_launcher.errors` alone
+(:class:`~workspace_launcher.errors.EngineUnavailable` where the engine does not answer,
+:class:`~workspace_launcher.errors.NotFound` where the named thing is not there,
+:class:`~workspace_launcher.errors.Conflict` where the engine says so,
+:class:`~workspace_launcher.errors.EngineError` for all else that it refuses), and takes explicit keyword arguments:
+what cannot be said here cannot be asked of the engine.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from ..models import (
+    Container,
+    ContainerSpec,
+    ContainerStats,
+    EngineEvent,
+    EngineInfo,
+    ExecResult,
+    Image,
+)
+
+ProgressCallback = Callable[[float | None, str], None]
+"""Called on the event loop with a share done (0..1, or ``None``) and a sentence."""
+
+
+class Engine(abc.ABC):
+    """A container engine."""
+
+    @property
+    @abc.abstractmethod
+    def shares_file_system(self) -> bool:
+        """Whether host directories that we see are the ones that the engine mounts (a local engine)."""
+
+    @property
+    @abc.abstractmethod
+    def publish_host(self) -> str:
+        """The host by which ports that the engine publishes are reached from here (``127.0.0.1`` for a local one)."""
+
+    @abc.abstractmethod
+    async def close(self) -> None:
+        """Give back connections and threads. No other method may be called after it."""
+
+    @abc.abstractmethod
+    async def info(self) -> EngineInfo:
+        """Ask the engine about itself; also the way to see whether it answers."""
+
+    # Containers.
+
+    @abc.abstractmethod
+    async def list_containers(self, *, label: str) -> list[Container]:
+        """List all containers, running or not, that have this label."""
+
+    @abc.abstractmethod
+    async def inspect_container(self, container: str) -> Container:
+        """Look one container up by ID or name."""
+
+    @abc.abstractmethod
+    async def create_container(self, spec: ContainerSpec) -> str:
+        """Create a container and return its ID. ``NameTaken`` if its name is in use, ``NotFound`` if the image is not there."""
+
+    @abc.abstractmethod
+    async def start_container(self, container: str) -> None:
+        """Start it; already running is fine."""
+
+    @abc.abstractmethod
+    async def stop_container(self, container: str, *, timeout: int) -> None:
+        """Ask it to stop, and kill it after ``timeout`` seconds; already stopped is fine."""
+
+    @abc.abstractmethod
+    async def kill_container(self, container: str) -> None:
+        """Kill it at once; not running is fine."""
+
+    @abc.abstractmethod
+    async def pause_container(self, container: str) -> None:
+        """Freeze its processes; ``Conflict`` if it does not run."""
+
+    @abc.abstractmethod
+    async def unpause_container(self, container: str) -> None:
+        """Thaw its processes; ``Conflict`` if it is not paused."""
+
+    @abc.abstractmethod
+    async def rename_container(self, container: str, *, name: str) -> None:
+        """Give it another name; ``NameTaken`` if that is in use."""
+
+    @abc.abstractmethod
+    async def remove_container(self, container: str, *, force: bool) -> None:
+        """Remove it with its anonymous volumes; one that is gone already is fine."""
+
+    @abc.abstractmethod
+    async def container_logs(self, container: str, *, tail: int | None) -> bytes:
+        """Return the last ``tail`` lines (all if ``None``) of its output, standard output and error as they came."""
+
+    @abc.abstractmethod
+    def follow_logs(self, container: str, *, tail: int | None) -> AsyncIterator[bytes]:
+        """Yield its output as it comes, from the last ``tail`` lines on, until it ends or the caller closes the iterator."""
+
+    @abc.abstractmethod
+    async def container_stats(self, container: str) -> ContainerStats:
+        """Measure what it uses now."""
+
+    @abc.abstractmethod
+    async def execute(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 60.0,
+        output_limit: int = 1 << 20,
+    ) -> ExecResult:
+        """Run a command in a running container to its end.
+
+        ``WorkspaceStopped`` if it does not run, ``WorkspaceTimeout`` after ``timeout`` seconds (the command is killed);
+        output beyond ``output_limit`` bytes is cut.
+        """
+
+    # Networks.
+
+    @abc.abstractmethod
+    async def ensure_network(self, name: str, *, labels: Mapping[str, str]) -> None:
+        """Make a bridge network whose containers cannot reach one another; one that is there is fine."""
+
+    @abc.abstractmethod
+    async def remove_network(self, name: str) -> bool:
+        """Remove a network that no container uses; ``False`` if one does. One that is gone is fine."""
+
+    # Images.
+
+    @abc.abstractmethod
+    async def inspect_image(self, image: str) -> Image:
+        """Look an image up by reference or ID."""
+
+    @abc.abstractmethod
+    async def list_images(self, *, label: str | None = None) -> list[Image]:
+        """List the tagged images, those with a label if one is given."""
+
+    @abc.abstractmethod
+    async def tag_image(self, image: str, *, reference: str) -> None:
+        """Give an image another reference ``repository:tag``."""
+
+    @abc.abstractmethod
+    async def remove_image(self, reference: str) -> None:
+        """Remove a reference and what only it kept. ``Conflict`` if a container uses it."""
+
+    @abc.abstractmethod
+    async def commit_container(
+        self,
+        container: str,
+        *,
+        reference: str,
+        parent: str,
+        labels: Mapping[str, str],
+        author: str,
+        message: str,
+        pause: bool,
+        progress: ProgressCallback,
+    ) -> Image:
+        """Make an image ``reference`` of a container's file system.
+
+        Its configuration (environment, command, entry point, user, working directory, labels, ports, health check) is
+        that of the ``parent`` image, which must be the container's own image, plus ``labels``; nothing that the
+        container was created with (environment, labels, command, host name, mounts) is in its configuration or history.
+        Cancelling the coroutine leaves no image and no paused container behind.
+        """
+
+    # Events.
+
+    @abc.abstractmethod
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """Yield what happens to containers and images from now on.
+
+        The first ``__anext__`` returns only events after the subscription took effect; to close the gap a consumer
+        lists after it has seen :attr:`EngineEvent.action` ``"subscribed"`` (kind ``"engine"``), which always comes first.
+        Raises ``EngineUnavailable`` when the connection to the engine is lost.
+        """

@@ -1,0 +1,134 @@
+"""What can go wrong, as a tree.
+
+    LauncherError
+     +-- InvalidRequest            what was asked makes no sense
+     |    +-- RequestTooLarge
+     +-- Forbidden                 policy forbids it
+     +-- NotFound                  it does not exist, or is not the caller's
+     +-- Conflict                  a name is taken, or the thing is busy
+     |    +-- NameTaken
+     |    +-- Busy
+     +-- WorkspaceStopped          it is there, but does not run
+     +-- QuotaExceeded
+     +-- WorkspaceUnreachable      it runs, but cannot be connected to
+     |    +-- WorkspaceTimeout     it was connected to, but does not answer in time
+     +-- EngineError               the container engine refused or failed
+     |    +-- EngineUnavailable    it does not answer at all
+     |    +-- NoSpace
+     +-- OperationCancelled
+
+No HTTP status lives here: ``handlers/base.py`` alone knows which error is which.
+Every error has a ``reason``, a stable code for programs, and its message is a sentence for a person.
+"""
+
+from __future__ import annotations
+
+
+class LauncherError(Exception):
+    """Base of every error that the launcher raises on purpose.
+
+    Parameters
+    ----------
+    message
+        One or more sentences for a person.
+    reason
+        A stable code for programs; each class has a default.
+    """
+
+    reason = "error"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if reason is not None:
+            self.reason = reason
+
+
+class InvalidRequest(LauncherError):
+    """What was asked makes no sense; the message says what is allowed."""
+
+    reason = "invalid_request"
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body of a request is larger than allowed."""
+
+    reason = "too_large"
+
+
+class Forbidden(LauncherError):
+    """A policy of this server forbids it."""
+
+    reason = "forbidden"
+
+
+class NotFound(LauncherError):
+    """It does not exist, or the caller may not know that it does."""
+
+    reason = "not_found"
+
+
+class Conflict(LauncherError):
+    """It cannot be done in the present state."""
+
+    reason = "conflict"
+
+
+class NameTaken(Conflict):
+    """The caller has something of that name already."""
+
+    reason = "name_taken"
+
+
+class Busy(Conflict):
+    """Something else is being done to it right now."""
+
+    reason = "busy"
+
+
+class WorkspaceStopped(LauncherError):
+    """The workspace exists but does not run."""
+
+    reason = "workspace_stopped"
+
+
+class QuotaExceeded(LauncherError):
+    """The caller has as much as allowed."""
+
+    reason = "quota_exceeded"
+
+
+class WorkspaceUnreachable(LauncherError):
+    """The workspace runs but refuses or breaks connections."""
+
+    reason = "workspace_unreachable"
+
+
+class WorkspaceTimeout(WorkspaceUnreachable):
+    """The workspace does not answer in time."""
+
+    reason = "workspace_timeout"
+
+
+class EngineError(LauncherError):
+    """The container engine refused or failed; the message is its own."""
+
+    reason = "engine_error"
+
+
+class EngineUnavailable(EngineError):
+    """The container engine does not answer."""
+
+    reason = "engine_unavailable"
+
+
+class NoSpace(EngineError):
+    """The container engine has no space left."""
+
+    reason = "no_space"
+
+
+class OperationCancelled(LauncherError):
+    """A long-running operation was cancelled by its owner."""
+
+    reason = "cancelled"
