@@ -1,0 +1,35 @@
+"""The managers of one server, as handlers find them in the web application's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .events import EventStream
+    from .identity import Owners
+    from .images import Catalogue
+    from .operations import Operations
+    from .proxy import Proxy
+    from .snapshots import SnapshotManager
+    from .watch import EngineWatch
+    from .workspaces import WorkspaceManager
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a handler may call."""
+
+    owners: Owners
+    workspaces: WorkspaceManager
+    snapshots: SnapshotManager
+    images: Catalogue
+    operations: Operations
+    events: EventStream
+    watch: EngineWatch
+    proxy: Proxy
+
+    @property
+    def lookup(self) -> WorkspaceManager:
+        """What the proxy asks for endpoints."""
+        return self.workspaces
