@@ -1,0 +1,97 @@
+"""F1: the settings, one small configurable per concern. Each help text says what a change opens."""
+
+from __future__ import annotations
+
+from traitlets import Bool, Dict, Float, Int, List, Type, Unicode
+from traitlets.config import Configurable
+
+
+class EngineConfig(Configurable):
+    """Which container engine, and how long to wait for it."""
+
+    engine_class = Type(
+        default_value="workspace_launcher.engine.docker_engine.DockerEngine",
+        klass="workspace_launcher.engine.base.Engine",
+        help="The engine's adapter.",
+    ).tag(config=True)
+    host = Unicode(
+        "",
+        help="Address of the engine: unix:///run/docker.sock, tcp://host:2376, ssh://user@host. Empty: what DOCKER_HOST, "
+        "the current docker context or the default socket say, as for the docker command.",
+    ).tag(config=True)
+    timeout = Float(60.0, help="Seconds that the engine may take for an ordinary call.").tag(config=True)
+    quick_workers = Int(8, help="Threads for calls that take milliseconds.").tag(config=True)
+    slow_workers = Int(8, help="Threads for calls that take long: commits, logs, commands.").tag(config=True)
+
+
+class WorkspaceConfig(Configurable):
+    """What a workspace is made of."""
+
+    image = Unicode("workspace-launcher/lab:latest", help="Image of a workspace where none is asked for.").tag(
+        config=True
+    )
+    images = Dict(
+        per_key_traits=None,
+        value_trait=Dict(),
+        help="Further images that can be launched: reference to {title, description}. Only these, the default image and "
+        "the caller's snapshots can be.",
+    ).tag(config=True)
+    notebook_directory = Unicode(
+        "",
+        help="Host directory that is mounted in workspaces. Empty: the server's root directory. The server's own secrets "
+        "in it (runtime files, configuration) are hidden from workspaces.",
+    ).tag(config=True)
+    mount_point = Unicode(
+        "/home/workspace/notebooks", help="Where the notebook directory appears inside a workspace."
+    ).tag(config=True)
+    home = Unicode("/home/workspace", help="Home directory inside a workspace.").tag(config=True)
+    environment_group = Int(
+        990, help="Group that may write the image's environment (/opt/conda); containers get it besides their own."
+    ).tag(config=True)
+    allow_root = Bool(
+        True,
+        help="Let users become root inside (sudo apt-get install). Right for a single-user server, whose user is the "
+        "operator. With False all capabilities are dropped and no process can gain privileges.",
+    ).tag(config=True)
+    cpus = Float(0.0, help="Processors of a workspace where none are asked for; 0: no limit.").tag(config=True)
+    memory = Unicode("", help="Memory of a workspace where none is asked for ('8g'). Empty: no limit.").tag(config=True)
+    shm_size = Unicode(
+        "", help="Size of /dev/shm where none is asked for. Empty: half of the memory limit, at most 8g; 1g without one."
+    ).tag(config=True)
+    max_cpus = Float(0.0, help="Most processors that can be asked for; 0: what the machine has.").tag(config=True)
+    max_memory = Unicode("", help="Most memory that can be asked for. Empty: what the machine has.").tag(config=True)
+    max_workspaces = Int(0, help="Most workspaces an owner may have; 0: any number.").tag(config=True)
+    pids_limit = Int(4096, help="Most processes and threads in a workspace.").tag(config=True)
+    port = Int(8888, help="Port that the image's JupyterLab listens on.").tag(config=True)
+    ready_timeout = Float(60.0, help="Seconds a workspace's JupyterLab may take to answer for the first time.").tag(
+        config=True
+    )
+    probe_interval = Float(0.015, help="Seconds between two looks whether it answers.").tag(config=True)
+    stop_timeout = Int(5, help="Seconds a workspace may take to stop before it is killed.").tag(config=True)
+    data_directory = Unicode(
+        "",
+        help="Where each workspace's token and configuration lie on the host. Empty: workspace-launcher/ in Jupyter's data "
+        "directory.",
+    ).tag(config=True)
+    admins = List(Unicode(), help="Users that see everyone's workspaces.").tag(config=True)
+
+
+class ProxyConfig(Configurable):
+    """How workspaces are reached."""
+
+    workspace_domain = Unicode(
+        "",
+        help="Domain whose subdomains lead to this server (wildcard DNS): each workspace gets <id>.<domain> as its own "
+        "origin. Empty: <id>.localhost for browsers that came by localhost.",
+    ).tag(config=True)
+    allow_shared_origin = Bool(
+        True,
+        help="Where no origin of its own can be had, serve a workspace to browsers on this server's. Scripts in the "
+        "workspace can then act as its user on this server: forbid it where users do not trust their images.",
+    ).tag(config=True)
+    connect_timeout = Float(5.0, help="Seconds to connect to a workspace.").tag(config=True)
+    first_byte_timeout = Float(300.0, help="Seconds until a workspace begins to answer a request.").tag(config=True)
+    ticket_lifetime = Float(30.0, help="Seconds in which a browser must follow to a workspace's origin.").tag(config=True)
+    session_lifetime = Float(7 * 86400.0, help="Seconds a browser stays signed in to a workspace's origin.").tag(
+        config=True
+    )

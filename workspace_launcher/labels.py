@@ -1,0 +1,125 @@
+"""What the launcher writes on containers and images, and how it reads it back.
+
+The engine is the only database, so these labels are the schema. A label alone proves nothing: an image can carry any.
+A container is a workspace only where its host name, which no image can set, is the ID that its label says, and its name
+says the same owner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .models import Container, Image, Snapshot
+from .names import split_container_name
+
+PREFIX = "workspace-launcher."
+
+ID = PREFIX + "id"
+OWNER = PREFIX + "owner"
+IMAGE = PREFIX + "image"
+BASE_URL = PREFIX + "base-url"
+IDEMPOTENCY = PREFIX + "idempotency"
+AUTO_REMOVE = PREFIX + "auto-remove"
+PORT = PREFIX + "port"
+
+SNAPSHOT_ID = PREFIX + "snapshot.id"
+SNAPSHOT_OWNER = PREFIX + "snapshot.owner"
+SNAPSHOT_WORKSPACE = PREFIX + "snapshot.workspace"
+SNAPSHOT_PARENT = PREFIX + "snapshot.parent"
+SNAPSHOT_BASE = PREFIX + "snapshot.base"
+SNAPSHOT_MESSAGE = PREFIX + "snapshot.message"
+SNAPSHOT_AUTHOR = PREFIX + "snapshot.author"
+SNAPSHOT_REFERENCE = PREFIX + "snapshot.reference"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceRecord:
+    """What identifies a workspace and never changes but for its name.
+
+    ``base_url`` is the lab's own, fixed at create; after a rename the proxy's path is another.
+    """
+
+    id: str
+    owner: str
+    name: str
+    image: str
+    base_url: str
+    port: int
+    idempotency: str = ""
+    auto_remove: bool = False
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels of the container. The name is the container's own, which can change."""
+        return {
+            ID: self.id,
+            OWNER: self.owner,
+            IMAGE: self.image,
+            BASE_URL: self.base_url,
+            PORT: str(self.port),
+            IDEMPOTENCY: self.idempotency,
+            AUTO_REMOVE: "1" if self.auto_remove else "",
+        }
+
+
+def record_of(container: Container) -> WorkspaceRecord | None:
+    """Read a container back; ``None`` if it is not a workspace of ours, whatever its labels claim."""
+    labels = container.labels
+    names = split_container_name(container.name)
+    identifier, owner = labels.get(ID), labels.get(OWNER)
+    if names is None or not identifier or container.hostname != identifier or names[0] != owner:
+        return None
+    port = labels.get(PORT, "")
+    return WorkspaceRecord(
+        id=identifier,
+        owner=owner,
+        name=names[1],
+        image=labels.get(IMAGE, container.image),
+        base_url=labels.get(BASE_URL, "/"),
+        port=int(port) if port.isdigit() else 8888,
+        idempotency=labels.get(IDEMPOTENCY, ""),
+        auto_remove=labels.get(AUTO_REMOVE) == "1",
+    )
+
+
+def idempotency_digest(owner: str, key: str) -> str:
+    """Return what stands for an ``Idempotency-Key`` on a container; the key itself may be anything, so it is hashed."""
+    return hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()[:32] if key else ""
+
+
+def snapshot_labels(snapshot: Snapshot) -> dict[str, str]:
+    """Return the labels of a snapshot's image."""
+    return {
+        SNAPSHOT_ID: snapshot.id,
+        SNAPSHOT_OWNER: snapshot.owner,
+        SNAPSHOT_WORKSPACE: snapshot.workspace,
+        SNAPSHOT_PARENT: snapshot.parent,
+        SNAPSHOT_BASE: snapshot.base,
+        SNAPSHOT_MESSAGE: snapshot.message,
+        SNAPSHOT_AUTHOR: snapshot.author,
+        SNAPSHOT_REFERENCE: snapshot.reference,
+    }
+
+
+def snapshot_of(image: Image) -> Snapshot | None:
+    """Read a snapshot back; ``None`` if the image is none, or inherits the labels of the one that it was built from."""
+    labels: Mapping[str, str] = image.labels
+    reference = labels.get(SNAPSHOT_REFERENCE, "")
+    owner = labels.get(SNAPSHOT_OWNER, "")
+    if reference not in image.tags or not owner or not reference.startswith(f"{owner}/"):
+        return None
+    return Snapshot(
+        id=labels.get(SNAPSHOT_ID, ""),
+        reference=reference,
+        owner=owner,
+        workspace=labels.get(SNAPSHOT_WORKSPACE, ""),
+        parent=labels.get(SNAPSHOT_PARENT, ""),
+        base=labels.get(SNAPSHOT_BASE, ""),
+        message=labels.get(SNAPSHOT_MESSAGE, ""),
+        author=labels.get(SNAPSHOT_AUTHOR, ""),
+        created=image.created,
+        size=image.size,
+        unique_size=image.size,
+        layers=len(image.layers),
+    )
