@@ -1,0 +1,118 @@
+"""Long work that its owner can watch and cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from .errors import LauncherError, NotFound
+from .events import EventStream
+from .models import Operation, OperationState, to_json
+
+KEPT = 200
+"""Operations that are over and remembered."""
+
+Progress = Callable[[float | None, str], None]
+Work = Callable[[Progress], Awaitable[Any]]
+
+
+class Operations:
+    """Runs and remembers operations. They live with the server: what must survive it is in the engine."""
+
+    def __init__(self, events: EventStream, log: logging.Logger) -> None:
+        self._events = events
+        self._log = log
+        self._operations: dict[str, Operation] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, work: Work, *, kind: str, owner: str, target: str, detail: str) -> Operation:
+        """Begin an operation.
+
+        Parameters
+        ----------
+        work
+            Does it; is given a callable that takes a share done (0..1 or ``None``) and a sentence, and returns the result.
+        kind, target
+            What is done to what: ``commit``, ``anna/quiet_otter``.
+        owner
+            Who may watch and cancel it.
+        detail
+            The first sentence to show.
+        """
+        operation = Operation(
+            id=secrets.token_hex(8),
+            owner=owner,
+            kind=kind,
+            target=target,
+            state=OperationState.RUNNING,
+            progress=None,
+            detail=detail,
+            result=None,
+            error=None,
+            started=datetime.now(timezone.utc),
+            ended=None,
+        )
+        self._put(operation)
+        self._tasks[operation.id] = asyncio.create_task(self._run(operation.id, work), name=f"{kind} {target}")
+        return operation
+
+    def all_of(self, owner: str) -> list[Operation]:
+        """List an owner's operations, newest first."""
+        return [operation for operation in reversed(self._operations.values()) if operation.owner == owner]
+
+    def get(self, owner: str, identifier: str) -> Operation:
+        """Return one; ``NotFound`` if there is none or it is another's."""
+        operation = self._operations.get(identifier)
+        if operation is None or operation.owner != owner:
+            raise NotFound("There is no such operation.")
+        return operation
+
+    def cancel(self, owner: str, identifier: str) -> None:
+        """Ask an operation to end; one that is over stays as it is."""
+        self.get(owner, identifier)
+        task = self._tasks.get(identifier)
+        if task is not None:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Cancel what runs and wait until it has cleaned up."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, identifier: str, work: Work) -> None:
+        def progress(share: float | None, detail: str) -> None:
+            self._change(identifier, progress=share, detail=detail)
+
+        try:
+            result = await work(progress)
+        except asyncio.CancelledError:
+            self._end(identifier, OperationState.CANCELLED, detail="Cancelled.")
+        except LauncherError as error:
+            self._end(identifier, OperationState.FAILED, detail=error.message, error=error.message)
+        except Exception:
+            self._log.exception("An operation failed in a way that nobody foresaw")
+            message = "Something unforeseen went wrong; the server's log has the details."
+            self._end(identifier, OperationState.FAILED, detail=message, error=message)
+        else:
+            self._end(identifier, OperationState.SUCCEEDED, detail="Done.", progress=1.0, result=to_json(result))
+
+    def _end(self, identifier: str, state: OperationState, **changes: Any) -> None:
+        self._tasks.pop(identifier, None)
+        self._change(identifier, state=state, ended=datetime.now(timezone.utc), **changes)
+        over = [key for key, operation in self._operations.items() if operation.ended is not None]
+        for key in over[: max(0, len(over) - KEPT)]:
+            del self._operations[key]
+
+    def _change(self, identifier: str, **changes: Any) -> None:
+        self._put(dataclasses.replace(self._operations[identifier], **changes))
+
+    def _put(self, operation: Operation) -> None:
+        self._operations[operation.id] = operation
+        self._events.publish("operation", operation, owner=operation.owner)

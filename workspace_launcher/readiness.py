@@ -1,0 +1,70 @@
+"""Waiting until a workspace's own Jupyter server answers.
+
+A steady, short probe: JupyterHub loses about a second a launch to growing and jittered intervals. ``/api/status`` says
+200 only once the server is fully up, and only with the right token, so it also proves whose server it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from .errors import WorkspaceTimeout
+from .models import Endpoint
+
+
+async def wait_until_ready(
+    endpoint: Endpoint,
+    *,
+    session: aiohttp.ClientSession,
+    interval: float,
+    timeout: float,
+    check: Callable[[], Awaitable[None]],
+    check_every: float = 0.5,
+) -> None:
+    """Return as soon as the server answers.
+
+    Parameters
+    ----------
+    endpoint
+        Where it listens.
+    session
+        The HTTP client.
+    interval
+        Seconds between two probes.
+    timeout
+        Seconds to wait in all.
+    check
+        Raises if waiting has become pointless, because the container ended; called every ``check_every`` seconds.
+
+    Raises
+    ------
+    WorkspaceTimeout
+        It did not answer in time.
+    """
+    url = f"http://{endpoint.host}:{endpoint.port}{endpoint.base_url}api/status"
+    headers = {"Authorization": f"token {endpoint.token}"}
+    deadline = time.monotonic() + timeout
+    next_check = time.monotonic() + check_every
+    last = "it does not accept connections"
+    while True:
+        begun = time.monotonic()
+        try:
+            async with session.get(
+                url, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=5.0)
+            ) as response:
+                if response.status == 200:
+                    return
+                last = f"it answers {response.status} on {endpoint.base_url}api/status"
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError):
+            pass
+        now = time.monotonic()
+        if now >= deadline:
+            raise WorkspaceTimeout(f"Its JupyterLab was not ready after {timeout:.0f} s: {last}.")
+        if now >= next_check:
+            await check()
+            next_check = time.monotonic() + check_every
+        await asyncio.sleep(max(0.0, interval - (time.monotonic() - begun)))

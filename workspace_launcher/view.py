@@ -1,0 +1,199 @@
+"""The view: every workspace in memory, fed by the engine's events, so that listing costs no engine call.
+
+An :class:`Entry` joins what the engine says (its container) with what only this server knows: an action that is under
+way, the steps of a launch, why it failed, when it was last used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+
+from .errors import NotFound
+from .labels import WorkspaceRecord, record_of
+from .models import Container, Endpoint, Step, Workspace, WorkspaceState
+
+CLEAN_EXITS = (0, 130, 137, 143)
+"""Exit codes of a lab that was stopped: by itself, SIGINT, SIGKILL, SIGTERM."""
+
+
+class Phase(Enum):
+    """What this server is doing to a workspace."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    REMOVING = "removing"
+    COMMITTING = "committing"
+    BUSY = "busy"
+
+
+@dataclass(eq=False)
+class Entry:
+    """A workspace in memory."""
+
+    record: WorkspaceRecord
+    container: Container | None = None
+    phase: Phase = Phase.STARTING
+    message: str = ""
+    failure: str = ""
+    discarded: bool = False
+    """Its launch failed: its container, should the engine still have one, is to go, while the row stays to say why."""
+    steps: tuple[Step, ...] = ()
+    endpoint: Endpoint | None = None
+    created: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    last_activity: datetime | None = None
+    memory: int | None = None
+    cpus: float | None = None
+    shm_size: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Owner and name."""
+        return self.record.owner, self.record.name
+
+    @property
+    def container_name(self) -> str:
+        """The container, as its owner would find it with ``docker ps``."""
+        return f"workspace-{self.record.owner}.{self.record.name}"
+
+    @property
+    def state(self) -> WorkspaceState:
+        """What its owner is told."""
+        if self.phase in (Phase.STOPPING, Phase.REMOVING):
+            return WorkspaceState.STOPPING
+        if self.phase is Phase.STARTING:
+            return WorkspaceState.STARTING
+        if self.failure:
+            return WorkspaceState.FAILED
+        status = self.container.status if self.container else "created"
+        if status == "paused":
+            # A commit freezes the processes for a moment: that is not a state that its owner asked for.
+            return WorkspaceState.RUNNING if self.phase is Phase.COMMITTING else WorkspaceState.PAUSED
+        if status in ("running", "restarting"):
+            return WorkspaceState.RUNNING if self.endpoint else WorkspaceState.STARTING
+        return WorkspaceState.STOPPED
+
+    def workspace(self, root_url: str) -> Workspace:
+        """Return it as the contract shows it; ``root_url`` is the server's base URL."""
+        container = self.container
+        ports = {
+            str(inside): f"{address}:{port}"
+            for inside, (address, port) in (container.ports.items() if container else ())
+            if inside != self.record.port
+        }
+        return Workspace(
+            owner=self.record.owner,
+            name=self.record.name,
+            id=self.record.id,
+            state=self.state,
+            message=self.failure or self.message,
+            url=f"{root_url}workspace/{self.record.owner}/{self.record.name}/",
+            image=self.record.image,
+            cpus=container.cpus if container else self.cpus,
+            memory=container.memory if container else self.memory,
+            shm_size=container.shm_size if container else self.shm_size,
+            ports=ports,
+            volumes={
+                mount.source: {"bind": mount.target, "mode": "ro" if mount.read_only else "rw"}
+                for mount in (container.mounts if container else ())
+                if not mount.target.startswith("/run/workspace")
+            },
+            created=(container.created if container else None) or self.created,
+            started=container.started if container and self.state is not WorkspaceState.STARTING else None,
+            last_activity=self.last_activity,
+            steps=self.steps,
+        )
+
+
+class WorkspaceView:
+    """All entries, by owner and name and by ID. Used on the event loop only.
+
+    ``changed`` and ``removed`` are called with an entry after it was.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._by_id: dict[str, Entry] = {}
+        self.changed: Callable[[Entry], None] = lambda entry: None
+        self.removed: Callable[[Entry], None] = lambda entry: None
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._entries.values()))
+
+    def of_owner(self, owner: str) -> list[Entry]:
+        """List an owner's entries by name."""
+        return [self._entries[key] for key in sorted(self._entries) if key[0] == owner]
+
+    def find(self, owner: str, name: str) -> Entry | None:
+        """Return an entry, or ``None``."""
+        return self._entries.get((owner, name))
+
+    def get(self, owner: str, name: str) -> Entry:
+        """Return an entry; ``NotFound`` if there is none."""
+        entry = self._entries.get((owner, name))
+        if entry is None:
+            raise NotFound(f"There is no workspace {name!r} of {owner!r}.")
+        return entry
+
+    def by_id(self, identifier: str) -> Entry | None:
+        """Return the entry of this ID, or ``None``."""
+        return self._by_id.get(identifier)
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry in."""
+        self._entries[entry.key] = entry
+        self._by_id[entry.record.id] = entry
+        self.changed(entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry; one that is forgotten already is fine."""
+        if self._by_id.pop(entry.record.id, None) is None:
+            return
+        if self._entries.get(entry.key) is entry:
+            del self._entries[entry.key]
+        self.removed(entry)
+
+    def rename(self, entry: Entry, name: str) -> None:
+        """Give an entry another name."""
+        if name == entry.record.name:
+            return
+        old = dataclasses.replace(entry, record=entry.record)
+        del self._entries[entry.key]
+        entry.record = dataclasses.replace(entry.record, name=name)
+        self._entries[entry.key] = entry
+        self.removed(old)
+        self.changed(entry)
+
+    def observe(self, container: Container) -> Entry | None:
+        """Take in what the engine says of a container; ``None`` if it is not a workspace of ours."""
+        record = record_of(container)
+        if record is None:
+            return None
+        entry = self._by_id.get(record.id)
+        if entry is None:
+            entry = Entry(record, container, phase=Phase.IDLE)
+            entry.failure = failure_of(container)
+            self.add(entry)
+            return entry
+        if entry.record.name != record.name:
+            self.rename(entry, record.name)
+        entry.container = container
+        if container.status not in ("running", "paused"):
+            entry.endpoint = None
+            if entry.phase is Phase.IDLE and not entry.failure:
+                entry.failure = failure_of(container)
+        self.changed(entry)
+        return entry
+
+
+def failure_of(container: Container) -> str:
+    """Return why a container is not running although nobody stopped it, or nothing."""
+    if container.oom_killed and container.status in ("exited", "dead"):
+        return "It used more memory than it may have, and was ended."
+    if container.status in ("exited", "dead") and container.exit_code not in CLEAN_EXITS:
+        return container.error or f"Its JupyterLab ended by itself with exit code {container.exit_code}."
+    return ""
