@@ -21,7 +21,7 @@ step() {
         rm -f "$log"
     else
         local code=$?
-        cat "$log" >&2
+        tail -n 60 "$log" >&2
         rm -f "$log"
         say "$title: FAILED (exit $code)"
         return "$code"
