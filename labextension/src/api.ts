@@ -1,0 +1,142 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type {
+  ICommitRequest,
+  IImage,
+  IInfo,
+  ILaunchRequest,
+  IOperation,
+  IWorkspace,
+  IWorkspaceKey
+} from './models';
+
+/** What the server refused, or that it did not answer (status 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly reason: string,
+    message: string
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+/** The REST API of the workspace launcher. */
+export class WorkspaceApi {
+  constructor(readonly settings: ServerConnection.ISettings) {}
+
+  info(): Promise<IInfo> {
+    return this._json('info');
+  }
+
+  images(): Promise<IImage[]> {
+    return this._json('images');
+  }
+
+  /** Ask for a workspace; the same `idempotencyKey` never makes a second one. */
+  launch(request: ILaunchRequest, idempotencyKey: string): Promise<IWorkspace> {
+    return this._json('workspaces', {
+      method: 'POST',
+      body: JSON.stringify(request),
+      headers: { 'Idempotency-Key': idempotencyKey }
+    });
+  }
+
+  act(
+    workspace: IWorkspaceKey,
+    verb: 'start' | 'stop' | 'unpause'
+  ): Promise<IWorkspace> {
+    return this._json(`${pathOf(workspace)}/${verb}`, {
+      method: 'POST',
+      body: '{}'
+    });
+  }
+
+  async remove(workspace: IWorkspaceKey): Promise<void> {
+    await this.request(`${pathOf(workspace)}?force=1`, { method: 'DELETE' });
+  }
+
+  commit(
+    workspace: IWorkspaceKey,
+    request: ICommitRequest
+  ): Promise<IOperation> {
+    return this._json(`${pathOf(workspace)}/commit`, {
+      method: 'POST',
+      body: JSON.stringify(request)
+    });
+  }
+
+  async cancel(operation: string): Promise<void> {
+    await this.request(`operations/${encodeURIComponent(operation)}`, {
+      method: 'DELETE'
+    });
+  }
+
+  /** The address in a browser of a path from the server's root. */
+  address(path: string): string {
+    const url = new URL(path, this.settings.baseUrl);
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+      throw new ApiError(0, 'bad_url', `${path} is not a web address.`);
+    }
+    return url.href;
+  }
+
+  /** A response of the API, or an `ApiError`. */
+  async request(path: string, init: RequestInit = {}): Promise<Response> {
+    const url = URLExt.join(
+      this.settings.baseUrl,
+      'workspace-launcher/api',
+      path
+    );
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (error) {
+      if (error instanceof ServerConnection.NetworkError) {
+        throw new ApiError(0, 'network', 'The server does not answer.');
+      }
+      throw error;
+    }
+    if (!response.ok) {
+      throw await refusal(response);
+    }
+    return response;
+  }
+
+  private async _json<T>(path: string, init?: RequestInit): Promise<T> {
+    return (await (await this.request(path, init)).json()) as T;
+  }
+}
+
+/** The sentence for a person in whatever was thrown. */
+export function sentence(error: unknown): string {
+  if (error instanceof Error && error.message) {
+    return error.message;
+  }
+  return typeof error === 'string' && error ? error : 'Something went wrong.';
+}
+
+function pathOf(workspace: IWorkspaceKey): string {
+  const owner = encodeURIComponent(workspace.owner);
+  return `workspaces/${owner}/${encodeURIComponent(workspace.name)}`;
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  let message = '';
+  let reason = '';
+  try {
+    const body = (await response.json()) as Record<string, unknown> | null;
+    if (typeof body?.message === 'string') {
+      message = body.message;
+    }
+    if (typeof body?.reason === 'string') {
+      reason = body.reason;
+    }
+  } catch {
+    // Not JSON: something between us and the server answered.
+  }
+  message ||= `The server answered ${response.status} ${response.statusText}`;
+  return new ApiError(response.status, reason, message.trim());
+}

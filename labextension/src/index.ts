@@ -1,0 +1,83 @@
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { ILauncher } from '@jupyterlab/launcher';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { WorkspaceApi } from './api';
+import { addCommands } from './commands';
+import { Notices } from './notifications';
+import { WorkspacePanel } from './panel';
+import { WorkspaceStore } from './store';
+import { addTiles } from './tiles';
+import type { IContext } from './tokens';
+import { CommandIDs, PANEL_ID, PLUGIN_ID } from './tokens';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: PLUGIN_ID,
+  description: 'Launches workspaces, opens them and commits them.',
+  autoStart: true,
+  optional: [
+    ILauncher,
+    ICommandPalette,
+    ILayoutRestorer,
+    ISettingRegistry,
+    ITranslator
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    launcher: ILauncher | null,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null,
+    translator: ITranslator | null
+  ) => {
+    const { commands } = app;
+    const trans = (translator ?? nullTranslator).load('workspace_launcher');
+    const api = new WorkspaceApi(app.serviceManager.serverSettings);
+    const store = new WorkspaceStore(api);
+    const notices = new Notices(api, store, trans, image => {
+      void commands.execute(CommandIDs.launch, { image });
+    });
+    let openAfterLaunch = true;
+    const context: IContext = {
+      api,
+      store,
+      notices,
+      commands,
+      trans,
+      openAfterLaunch: () => openAfterLaunch
+    };
+
+    addCommands(app, context, palette);
+
+    const panel = new WorkspacePanel(context);
+    app.shell.add(panel, 'left', { rank: 300, type: 'Workspaces' });
+    restorer?.add(panel, PANEL_ID);
+
+    if (launcher) {
+      addTiles(launcher, context);
+    }
+
+    settings?.load(PLUGIN_ID).then(
+      loaded => {
+        const update = (): void => {
+          openAfterLaunch = loaded.get('openAfterLaunch').composite !== false;
+        };
+        loaded.changed.connect(update);
+        update();
+      },
+      (error: unknown) => {
+        console.error(`The settings of ${PLUGIN_ID} cannot be read`, error);
+      }
+    );
+
+    void store.run();
+  }
+};
+
+export default plugin;
