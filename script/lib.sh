@@ -5,7 +5,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 stamps=$venv/stamps
 # One bootstrap at a time on a machine: they share the engine, dpkg and .venv.
-lock=${XDG_RUNTIME_DIR:-/tmp}/workspace-launcher-bootstrap.lock
+# shellcheck disable=SC2034  # script/bootstrap takes it
+lock=/tmp/workspace-launcher-bootstrap-$(id -u).lock
 
 say() { printf '%s\n' "[$(basename "$0")] $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -120,8 +121,7 @@ bootstrap_engine() {
             "or install it (Debian: 'sudo apt-get install docker.io'), or set DOCKER_HOST, then run this again."
     fi
     # A machine may have the client alone.
-    command -v dockerd >/dev/null && command -v iptables >/dev/null && command -v docker >/dev/null \
-        || debian_packages docker.io iptables iproute2 ca-certificates
+    command -v dockerd iptables docker | wc -l | grep -qx 3 || debian_packages docker.io iptables iproute2 ca-certificates
     step "starting dockerd" start_dockerd \
         || die "dockerd does not start: see /var/log/dockerd.log"
 }
@@ -133,12 +133,12 @@ bootstrap_image() { "$root/script/images"; }
 # --- Python ----------------------------------------------------------------------------------------------------------
 
 make_venv() {
-    [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '' || python3 -m venv --clear "$venv"
+    "$venv/bin/python" -c '' 2>/dev/null || python3 -m venv --clear "$venv"
     # An installation writes through links, and removes through them: none of ours while pip works.
     rm -rf "$venv/share/jupyter/labextensions/@workspace-launcher"
     # The bundle has a part of its own, below; the package installs without it.
     mkdir -p "$root/workspace_launcher/labextension"
-    HATCH_JUPYTER_BUILDER_SKIP_NPM=1 "$venv/bin/pip" install --disable-pip-version-check -e "$root[dev]"
+    HATCH_JUPYTER_BUILDER_SKIP_NPM=1 "$venv/bin/pip" install --disable-pip-version-check -e "${root}[dev]"
 }
 
 # The sources themselves are served: a build or a changed file needs no installation.

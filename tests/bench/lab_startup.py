@@ -1,7 +1,7 @@
 """From `docker start` to the first answer of /api/status: the lab image beside a plain JupyterLab.
 
-The images take turns; each figure is the wall time since the start request (the engine's 0.2 to 0.3 s included) and, after it,
-since the container's process began. Build the reference first: script/images --stock.
+The images take turns; the figures are the wall time since the start request (the engine's 0.2 to 0.3 s included) and since the
+container's process began. Build the reference first: script/images --stock.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def answers(port: int) -> bool:
 
 def once(client: Any, image: str) -> tuple[float, float]:
     """Start one container of the image; return the seconds since the request and since its process began."""
-    container = client.containers.create(image, name=f"bench-lab-{time.time_ns()}", ports={f"{PORT}/tcp": ("127.0.0.1", 0)})
+    container = client.containers.create(
+        image, name=f"bench-lab-{time.time_ns()}", ports={f"{PORT}/tcp": ("127.0.0.1", 0)}
+    )
     try:
         begin = time.perf_counter()
         container.start()
