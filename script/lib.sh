@@ -70,7 +70,8 @@ forget_dead_pid() {
     local file=$1 program=$2 pid
     [ -f "$file" ] || return 0
     pid=$(cat "$file")
-    [ "$(cat "/proc/${pid:-0}/comm" 2>/dev/null)" = "$program" ] || rm -f "$file"
+    # A zombie, which dockerd takes for alive, has no executable.
+    [ "$(basename "$(readlink "/proc/${pid:-0}/exe")" 2>/dev/null)" = "$program" ] || rm -f "$file"
 }
 # A socket that nobody listens on is taken by dockerd for a running containerd.
 forget_dead_socket() {

@@ -1,7 +1,7 @@
 """From `docker start` to the first answer of /api/status: the lab image beside a plain JupyterLab.
 
-The images take turns; the figures are the wall time since the start request (the engine's 0.2 to 0.3 s included) and since the
-container's process began. Build the reference first: script/images --stock.
+The images take turns; the figures are the wall time since the start request (the engine's 0.2 to 0.3 s
+included) and since the container's process began. Build the reference first: script/images --stock.
 """
 
 from __future__ import annotations
