@@ -55,11 +55,9 @@ async function askAndLaunch(
     );
     const tab = context.openAfterLaunch() ? LaunchTab.open(title) : null;
     const progress = new Progress(title);
+    let workspace: IWorkspace;
     try {
-      const workspace = await api.launch(request, key);
-      tab?.say(trans.__('Starting %1…', workspace.name));
-      notices.followStart(progress, workspace, { tab });
-      return;
+      workspace = await api.launch(request, key);
     } catch (error) {
       tab?.close();
       progress.dismiss();
@@ -68,7 +66,11 @@ async function askAndLaunch(
       if (error instanceof ApiError && error.status > 0) {
         sent = '';
       }
+      continue;
     }
+    tab?.say(trans.__('Starting %1…', workspace.name));
+    notices.followStart(progress, workspace, { tab });
+    return;
   }
 }
 

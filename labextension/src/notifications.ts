@@ -264,15 +264,14 @@ export class Notices {
     if (!text.includes('\n') && text.length < LENGTH) {
       return [];
     }
-    const label = this._trans.__('Show log');
     return [
       {
-        label,
+        label: this._trans.__('Show log'),
         callback: event => {
           // The notification stays, so that the log can be shown again.
           event.preventDefault();
           void showDialog({
-            title: label,
+            title: this._trans.__('Log'),
             body: React.createElement('pre', { className: 'wl-Log' }, text),
             buttons: [Dialog.okButton({ label: this._trans.__('Close') })]
           });

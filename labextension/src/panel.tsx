@@ -47,22 +47,17 @@ function Panel(props: { readonly context: IContext }): React.ReactElement {
   const operations = [...store.operations.values()].filter(
     operation => operation.state === 'running'
   );
-  const launchButton = (
-    <button
-      className="wl-Button wl-mod-primary"
-      onClick={() => {
-        run(CommandIDs.launch);
-      }}
-    >
-      <addIcon.react tag="span" className="wl-Button-icon" />
-      {trans.__('New Workspace')}
-    </button>
-  );
+  const launch = (): void => {
+    run(CommandIDs.launch);
+  };
   return (
     <>
       <div className="wl-Toolbar">
         <h2>{trans.__('Workspaces')}</h2>
-        {launchButton}
+        <button className="wl-Button wl-mod-primary" onClick={launch}>
+          <addIcon.react tag="span" className="wl-Button-icon" />
+          {trans.__('New Workspace')}
+        </button>
       </div>
       <Banners context={props.context} />
       <div className="wl-Content">
@@ -79,13 +74,22 @@ function Panel(props: { readonly context: IContext }): React.ReactElement {
             ))}
           </ul>
         ) : (
-          <p className="wl-Empty">
-            {store.loaded
-              ? trans.__(
-                  'No workspaces yet. Launch one to get a JupyterLab with an environment of its own.'
-                )
-              : trans.__('Loading…')}
-          </p>
+          <div className="wl-Empty">
+            {store.loaded ? (
+              <>
+                <p>
+                  {trans.__(
+                    'No workspaces yet. Launch one to get a JupyterLab with an environment of its own.'
+                  )}
+                </p>
+                <button className="wl-Button" onClick={launch}>
+                  {trans.__('Get started')}
+                </button>
+              </>
+            ) : (
+              trans.__('Loading…')
+            )}
+          </div>
         )}
         <h3>{trans.__('Snapshots')}</h3>
         {snapshots.length > 0 ? (

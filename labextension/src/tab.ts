@@ -18,6 +18,9 @@ export class LaunchTab {
   private constructor(private readonly _tab: Window) {}
 
   say(text: string): void {
+    if (this._tab.closed) {
+      return;
+    }
     const page = this._tab.document;
     page.title = text;
     page.documentElement.style.colorScheme = 'light dark';

@@ -11,7 +11,12 @@ export function addTiles(launcher: ILauncher, context: IContext): void {
   const category = trans.__('Workspaces');
   const tiles = new Map<string, IDisposable>();
 
-  launcher.add({ command: CommandIDs.launch, category, rank: 0 });
+  launcher.add({
+    command: CommandIDs.launch,
+    category,
+    categoryRank: 10,
+    rank: 0
+  });
 
   const update = (): void => {
     const running = [...store.workspaces.values()].filter(
