@@ -62,10 +62,11 @@ export function addCommands(
       );
     };
     add(id, {
+      // JupyterLab has an `Open Workspace…` of its own, for layouts.
       label: args =>
         typeof args.name === 'string'
           ? args.name
-          : trans.__('%1 Workspace…', label),
+          : trans.__('%1 Container Workspace…', label),
       icon: verb === 'open' ? workspaceIcon : undefined,
       isEnabled: args => candidates(args).length > 0,
       execute: async args => {
@@ -73,7 +74,11 @@ export function addCommands(
         const workspace =
           typeof args.name === 'string'
             ? found[0]
-            : await choose(found, trans.__('%1 Workspace', label), label);
+            : await choose(
+                found,
+                trans.__('%1 Container Workspace', label),
+                label
+              );
         if (workspace) {
           await act(context, workspace);
         }
