@@ -1,1 +1,6 @@
-"""F2: bytes from a client to an endpoint and back; knows nothing of containers."""
+"""F2: HTTP and WebSocket to workspaces. Knows an ``Endpoint`` and nothing of containers or handlers."""
+
+from .lookup import EndpointLookup
+from .proxy import Proxy
+
+__all__ = ["EndpointLookup", "Proxy"]
