@@ -45,7 +45,7 @@ is_debian() { [ -r /etc/debian_version ] && command -v apt-get >/dev/null; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]; }
 
 apt_get() {
-    # A package's own service is not started by its installation: we start what we need.
+    # Another installation may be under way: wait for it.
     DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"
 }
 
