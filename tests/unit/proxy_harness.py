@@ -140,7 +140,8 @@ class Backend:
     async def stop(self) -> None:
         self.server.close()
         for writer in list(self._writers):
-            writer.transport.abort()
+            if not writer.is_closing():
+                writer.transport.abort()
 
 
 class Lookup:
@@ -306,6 +307,7 @@ async def running(root: Any, **options: Any) -> AsyncIterator[Jupyter]:
     finally:
         server.stop()
         for writer in jupyter.writers:
-            writer.transport.abort()
+            if not writer.is_closing():
+                writer.transport.abort()
         await proxy.close()
         await server.close_all_connections()

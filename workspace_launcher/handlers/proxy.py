@@ -20,6 +20,7 @@ from ..proxy.headers import is_websocket_upgrade
 from ..proxy.origin import TICKET_PATH
 from ..proxy.targets import Border, checked_target
 from .forwarding import Forwarding, Passage, WorkspaceHandler
+from .logout import revoking
 from .origin import OriginHandler, OriginSocketHandler
 from .socket_forwarding import SocketForwarding
 
@@ -46,6 +47,9 @@ class PathAdmission(WorkspaceHandler):
             raise
         if self._finished:
             return None
+        if self.token_authenticated and "Authorization" in self.request.headers:
+            # A program keeps no cookies; Jupyter Server gives one to whoever comes with its token.
+            self._new_cookie: Any = {}
         owner, name, prefix = self._workspace(path)
         lookup = self.lookup
         if owner != self.owner.name:
@@ -184,10 +188,15 @@ def install(web_app: web.Application, base_url: str) -> None:
         The server's, a slash at both ends.
     """
     settings = web_app.settings
+    provider = settings["identity_provider"]
     rules = [
         Rule(OriginMatches(settings, upgrade=True), OriginSocketHandler),
         Rule(OriginMatches(settings), OriginHandler),
     ]
     for pattern, handler in proxy_routes(base_url):
         rules += [Rule(UpgradeMatches(pattern), ProxySocketHandler), Rule(PathMatches(pattern), handler)]
+    if provider.logout_available:
+        rules.append(
+            Rule(PathMatches(re.escape(url_path_join(base_url, "logout"))), revoking(provider.logout_handler_class))
+        )
     web_app.default_router.rules[:0] = rules
