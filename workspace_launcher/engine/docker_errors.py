@@ -1,0 +1,126 @@
+"""From what docker, requests and urllib3 raise to :mod:`workspace_launcher.errors`.
+
+The engine tells apart by status code only coarsely, so its sentences are read too. They are those of moby 20.10 to 29
+(``errdefs``, ``daemon/errors.go``, ``libnetwork``).
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+
+import requests.exceptions
+import urllib3.exceptions
+from docker import errors as docker_errors
+
+from ..errors import (
+    Conflict,
+    EngineError,
+    EngineUnavailable,
+    LauncherError,
+    NameTaken,
+    NoSpace,
+    NotFound,
+)
+
+# What the engine says in lower case -> error and its reason. The first that is found counts.
+_SENTENCES: tuple[tuple[str, type[LauncherError], str | None], ...] = (
+    (r"no space left on device|disk quota exceeded", NoSpace, None),
+    (r"max depth exceeded", Conflict, "too_many_layers"),
+    (r"port is already allocated|address already in use|ports are not available", Conflict, "port_taken"),
+    (r"the container name .* is already in use|name .* is already in use", NameTaken, None),
+    (r"no such image", NotFound, "image_not_found"),
+    (r"no such container", NotFound, "container_not_found"),
+    (r"could not find the network|network .* not found|no such network", NotFound, "network_not_found"),
+    (r"bind source path does not exist", EngineError, "mount_source_missing"),
+    (
+        r"executable file not found|exec: .*: (no such file|permission denied|is a directory|stat )",
+        EngineError,
+        "command_not_found",
+    ),
+)
+
+
+def from_engine(message: str, status: int | None) -> LauncherError:
+    """Turn a refusal of the engine into one of our errors.
+
+    Parameters
+    ----------
+    message
+        The engine's own sentence.
+    status
+        The HTTP status of its answer; ``None`` where it said so within a stream.
+    """
+    message = " ".join(message.split()) or "The container engine gave no reason."
+    for pattern, error, reason in _SENTENCES:
+        if re.search(pattern, message, re.IGNORECASE):
+            return error(message, reason=reason)
+    if status == 404:
+        return NotFound(message)
+    if status == 409:
+        return Conflict(message)
+    return EngineError(message)
+
+
+def translate(error: BaseException, host: str) -> LauncherError:
+    """Turn any exception of a call into one of our errors.
+
+    Parameters
+    ----------
+    error
+        What docker, requests, urllib3 or the system raised.
+    host
+        The engine's address, for the sentence; without a password.
+    """
+    if isinstance(error, LauncherError):
+        return error
+    if isinstance(error, docker_errors.APIError):
+        status = error.response.status_code if error.response is not None else None
+        return from_engine(str(error.explanation or ""), status)
+    if isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)):
+        return EngineUnavailable(f"The container engine at {host} did not answer in time.", reason="engine_timeout")
+    if isinstance(
+        error,
+        (
+            requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
+            docker_errors.DockerException,
+            OSError,
+        ),
+    ):
+        return EngineUnavailable(f"The container engine at {host} does not answer: {_reason(error)}.")
+    return EngineError(f"Talking with the container engine at {host} failed: {type(error).__name__}.")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Walk to the causes of an exception, outermost first."""
+    seen: set[int] = set()
+    todo = [error]
+    while todo:
+        one = todo.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo.extend(
+            part
+            for part in (*one.args, getattr(one, "reason", None), one.__cause__, one.__context__)
+            if isinstance(part, BaseException)
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """Find the system's own words in a nest of exceptions: ``connection refused``, ``no such file or directory``."""
+    words = ""
+    for one in _chain(error):
+        if isinstance(one, ssl.SSLError):
+            return f"TLS: {getattr(one, 'verify_message', '') or one.reason or 'failed'}".lower()
+        if isinstance(one, OSError) and one.strerror and not isinstance(one, requests.exceptions.RequestException):
+            words = one.strerror
+        elif isinstance(one, docker_errors.TLSParameterError):
+            words = str(one.args[0] if one.args else one)
+        elif isinstance(one, EngineUnavailable):
+            return one.message
+    words = words or "the connection was lost"
+    return words[:1].lower() + words[1:].rstrip(".")
