@@ -56,7 +56,8 @@ class WorkspaceConfig(Configurable):
     cpus = Float(0.0, help="Processors of a workspace where none are asked for; 0: no limit.").tag(config=True)
     memory = Unicode("", help="Memory of a workspace where none is asked for ('8g'). Empty: no limit.").tag(config=True)
     shm_size = Unicode(
-        "", help="Size of /dev/shm where none is asked for. Empty: half of the memory limit, at most 8g; 1g without one."
+        "",
+        help="Size of /dev/shm where none is asked for. Empty: half of the memory limit, at most 8g; 1g without one.",
     ).tag(config=True)
     max_cpus = Float(0.0, help="Most processors that can be asked for; 0: what the machine has.").tag(config=True)
     max_memory = Unicode("", help="Most memory that can be asked for. Empty: what the machine has.").tag(config=True)
@@ -91,7 +92,9 @@ class ProxyConfig(Configurable):
     ).tag(config=True)
     connect_timeout = Float(5.0, help="Seconds to connect to a workspace.").tag(config=True)
     first_byte_timeout = Float(300.0, help="Seconds until a workspace begins to answer a request.").tag(config=True)
-    ticket_lifetime = Float(30.0, help="Seconds in which a browser must follow to a workspace's origin.").tag(config=True)
+    ticket_lifetime = Float(30.0, help="Seconds in which a browser must follow to a workspace's origin.").tag(
+        config=True
+    )
     session_lifetime = Float(7 * 86400.0, help="Seconds a browser stays signed in to a workspace's origin.").tag(
         config=True
     )

@@ -75,7 +75,9 @@ class LaunchDirectories:
         token = secrets.token_urlsafe(32)
         # Jupyter takes the file's whole content for the token: no newline at its end.
         self._write(directory / "token", token, 0o400, account)
-        self._write(directory / "jupyter_server_config.json", json.dumps({"ServerApp": server}, indent=1), 0o444, account)
+        self._write(
+            directory / "jupyter_server_config.json", json.dumps({"ServerApp": server}, indent=1), 0o444, account
+        )
         # '*' and not 'x' for the password: there is no shadow entry that account checks could look for.
         user = f"{account.name}:*:{account.uid}:{account.gid}:{account.name}:{home}:/bin/bash\n"
         self._write(directory / "passwd", user, 0o444, account)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .engine.base import Engine
     from .events import EventStream
     from .identity import Owners
     from .images import Catalogue
@@ -21,6 +22,7 @@ class Services:
     """Everything that a handler may call."""
 
     owners: Owners
+    engine: Engine
     workspaces: WorkspaceManager
     snapshots: SnapshotManager
     images: Catalogue

@@ -79,9 +79,7 @@ def archive(config: Mapping[str, Any], reference: str, layers: int) -> bytes:
     """Return an archive for ``docker load`` that holds a configuration and names layers that the engine has."""
     body = json.dumps(config).encode()
     name = f"{hashlib.sha256(body).hexdigest()}.json"
-    manifest = [
-        {"Config": name, "RepoTags": [reference], "Layers": [f"{index}/layer.tar" for index in range(layers)]}
-    ]
+    manifest = [{"Config": name, "RepoTags": [reference], "Layers": [f"{index}/layer.tar" for index in range(layers)]}]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, content in ((name, body), ("manifest.json", json.dumps(manifest).encode())):

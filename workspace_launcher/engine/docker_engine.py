@@ -204,9 +204,7 @@ class DockerEngine(Engine):
         """List the tagged images."""
         filters = {"dangling": False, **({"label": label} if label else {})}
         return await self._slow(
-            lambda client: [
-                answers.image(client.inspect_image(row["Id"])) for row in client.images(filters=filters)
-            ]
+            lambda client: [answers.image(client.inspect_image(row["Id"])) for row in client.images(filters=filters)]
         )
 
     async def tag_image(self, image: str, *, reference: str) -> None:
@@ -265,9 +263,7 @@ class DockerEngine(Engine):
         finally:
             self._committing.discard(container)
             if intermediate:
-                await asyncio.shield(
-                    self._slow(lambda client: docker_commit.remove_reference(client, intermediate))
-                )
+                await asyncio.shield(self._slow(lambda client: docker_commit.remove_reference(client, intermediate)))
 
     async def events(self) -> AsyncIterator[EngineEvent]:
         """Yield what happens from now on."""
@@ -300,4 +296,3 @@ def _compose(
     )
     docker_commit.load(client, docker_commit.archive(config, reference, len(layers)))
     return answers.image(client.inspect_image(reference))
-

@@ -103,7 +103,9 @@ def _checked(url: str, tls: Tls | None) -> DockerHost:
     if scheme in ("http", "https"):
         url, tls = f"tcp://{rest}", tls if tls or scheme == "http" else Tls()
     elif scheme not in ("unix", "tcp", "ssh") or not rest:
-        raise EngineUnavailable(f"The address of a container engine begins with unix://, tcp:// or ssh://, not {scheme}://.")
+        raise EngineUnavailable(
+            f"The address of a container engine begins with unix://, tcp:// or ssh://, not {scheme}://."
+        )
     host = DockerHost(url, tls)
     if host.scheme == "tcp":
         try:

@@ -1,0 +1,146 @@
+"""From what a caller asked for, and what the operator set, to a container. Policy lives here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import WorkspaceConfig
+from .errors import InvalidRequest
+from .labels import WorkspaceRecord
+from .launch_directory import MOUNT_POINT, Account
+from .models import ContainerSpec, LaunchRequest, Mount, PublishedPort
+from .mounts import checked_source, notebook_mounts
+from .names import container_name, network_name
+from .sizes import format_size, parse_size
+
+# What Docker gives by default, less what nobody needs for installing packages as root.
+ROOT_CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Most that can be asked for: processors, bytes of memory, GPUs."""
+
+    cpus: float
+    memory: int
+    gpus: int = 0
+
+
+class ContainerPlanner:
+    """Knows the settings and the host."""
+
+    def __init__(
+        self, config: WorkspaceConfig, *, notebook_directory: Path, secrets: Iterable[Path], account: Account
+    ) -> None:
+        self.config = config
+        self.account = account
+        self._notebooks = notebook_directory
+        self._secrets = tuple(secrets)
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        self.limits = Limits(
+            cpus=config.max_cpus or float(os.cpu_count() or 1),
+            memory=parse_size(config.max_memory, "max_memory") if config.max_memory else machine,
+        )
+
+    def defaults(self) -> dict[str, object]:
+        """Return what ``GET /info`` shows as defaults."""
+        config = self.config
+        return {
+            "image": config.image,
+            "gpus": 0,
+            "cpus": config.cpus or None,
+            "memory": parse_size(config.memory, "memory") if config.memory else None,
+            "shm_size": self._shm_size(None, parse_size(config.memory, "memory") if config.memory else None),
+        }
+
+    def check(self, request: LaunchRequest) -> None:
+        """Refuse what cannot be given.
+
+        Raises
+        ------
+        InvalidRequest
+            With the sentence that says what can.
+        """
+        limits = self.limits
+        if request.cpus is not None and request.cpus > limits.cpus:
+            raise InvalidRequest(f"'cpus' may be at most {limits.cpus:g} here.", reason="over_limit")
+        for what, size in (("memory", request.memory), ("shm_size", request.shm_size)):
+            if size is not None and size > limits.memory:
+                raise InvalidRequest(f"{what!r} may be at most {format_size(limits.memory)} here.", reason="over_limit")
+        if request.gpus not in (None, 0, "all"):
+            raise InvalidRequest("This server has no GPU to give: leave 'gpus' out.", reason="no_gpu")
+        if self.config.port in request.ports:
+            raise InvalidRequest(
+                f"Port {self.config.port} is JupyterLab's own and is published already.", reason="invalid_port"
+            )
+        checked_source(self._notebooks, self._secrets)
+
+    def server_settings(self, record: WorkspaceRecord) -> dict[str, object]:
+        """Return the settings of the workspace's own ``ServerApp``."""
+        return {
+            "base_url": record.base_url,
+            "ip": "0.0.0.0",
+            "port": record.port,
+            "port_retries": 0,
+            "open_browser": False,
+            "allow_root": self.account.uid == 0,
+            "allow_remote_access": True,
+            "root_dir": self.config.mount_point,
+            "trust_xheaders": True,
+        }
+
+    def spec(self, request: LaunchRequest, record: WorkspaceRecord, launch_directory: Path) -> ContainerSpec:
+        """Return the container of a checked request."""
+        config = self.config
+        source = checked_source(self._notebooks, self._secrets)
+        mounts, covers = notebook_mounts(source, config.mount_point, self._secrets)
+        memory = request.memory or (parse_size(config.memory, "memory") if config.memory else None)
+        ports = [PublishedPort(record.port)]
+        ports += [PublishedPort(inside, address, port) for inside, (address, port) in request.ports.items()]
+        return ContainerSpec(
+            name=container_name(record.owner, record.name),
+            image=record.image,
+            labels=record.labels(),
+            environment={
+                **request.environment,
+                "HOME": config.home,
+                "JUPYTER_CONFIG_PATH": MOUNT_POINT,
+                "JUPYTER_TOKEN_FILE": f"{MOUNT_POINT}/token",
+            },
+            user=f"{self.account.uid}:{self.account.gid}",
+            groups=(str(config.environment_group),),
+            hostname=record.id,
+            network=network_name(record.owner),
+            mounts=(*mounts, Mount(str(launch_directory), MOUNT_POINT, read_only=True)),
+            tmpfs=covers,
+            ports=tuple(ports),
+            cpus=request.cpus or config.cpus or None,
+            memory=memory,
+            shm_size=self._shm_size(request.shm_size, memory),
+            pids_limit=config.pids_limit,
+            capabilities=ROOT_CAPABILITIES if config.allow_root else (),
+            no_new_privileges=not config.allow_root,
+            stop_timeout=config.stop_timeout,
+        )
+
+    def _shm_size(self, asked: int | None, memory: int | None) -> int:
+        # 64 MB, Docker's default, breaks data loaders that pass tensors between processes.
+        if asked is not None:
+            return asked
+        if self.config.shm_size:
+            return parse_size(self.config.shm_size, "shm_size")
+        return min(memory // 2, 8 << 30) if memory else 1 << 30

@@ -1,0 +1,125 @@
+"""F5: wires the floors together in a Jupyter Server, starts and stops them. Decides nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server.extension.application import ExtensionApp
+
+from .config import EngineConfig, ProxyConfig, WorkspaceConfig
+from .container_plan import ContainerPlanner
+from .engine.base import Engine
+from .events import EventStream
+from .handlers.proxy import install
+from .identity import Owners
+from .images import Catalogue
+from .launch_directory import Account, LaunchDirectories
+from .models import WorkspaceState
+from .operations import Operations
+from .proxy import Proxy
+from .routes import ROUTES
+from .services import Services
+from .snapshots import SnapshotManager
+from .starting import Starter
+from .view import Entry, WorkspaceView
+from .watch import EngineWatch
+from .workspaces import WorkspaceManager
+
+
+class WorkspaceLauncherApp(ExtensionApp):
+    """Launches workspaces from Jupyter Server."""
+
+    name = "workspace_launcher"
+    load_other_extensions = True
+    classes = [EngineConfig, WorkspaceConfig, ProxyConfig]
+
+    services: Services
+
+    def initialize_settings(self) -> None:
+        """Build everything; nothing here talks with the engine."""
+        server = self.serverapp
+        engine_config = EngineConfig(parent=self)
+        config = WorkspaceConfig(parent=self)
+        proxy_config = ProxyConfig(parent=self)
+        engine = self._engine(engine_config)
+        data = Path(config.data_directory or Path(jupyter_data_dir()) / "workspace-launcher")
+        view, events = WorkspaceView(), EventStream()
+        operations = Operations(events, self.log)
+        directories = LaunchDirectories(data)
+        secrets = (Path(jupyter_runtime_dir()), Path(jupyter_config_dir()), data)
+        planner = ContainerPlanner(
+            config,
+            notebook_directory=Path(config.notebook_directory or server.root_dir),
+            secrets=secrets,
+            account=Account.current(),
+        )
+        images = Catalogue(engine, config)
+        starter = Starter(engine, view, directories, config, self.log)
+        base_url = server.base_url
+        workspaces = WorkspaceManager(
+            engine, view, starter, planner, directories, images, base_url=base_url, log=self.log
+        )
+        proxy = Proxy(
+            server.cookie_secret,
+            connect_timeout=proxy_config.connect_timeout,
+            first_byte_timeout=proxy_config.first_byte_timeout,
+            workspace_domain=proxy_config.workspace_domain,
+            allow_shared_origin=proxy_config.allow_shared_origin,
+            ticket_lifetime=proxy_config.ticket_lifetime,
+            session_lifetime=proxy_config.session_lifetime,
+        )
+
+        def changed(entry: Entry) -> None:
+            if entry.state not in (WorkspaceState.RUNNING, WorkspaceState.STARTING):
+                proxy.revoke(entry.record.id)
+            events.publish("workspace", workspaces.shown(entry), owner=entry.record.owner)
+
+        def removed(entry: Entry) -> None:
+            proxy.revoke(entry.record.id)
+            gone = {"owner": entry.record.owner, "name": entry.record.name, "id": entry.record.id}
+            events.publish("workspace-removed", gone, owner=entry.record.owner)
+
+        view.changed, view.removed = changed, removed
+        self.services = Services(
+            owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
+            engine=engine,
+            workspaces=workspaces,
+            snapshots=SnapshotManager(engine, workspaces, operations, events),
+            images=images,
+            operations=operations,
+            events=events,
+            watch=EngineWatch(engine, view, events, reconciled=workspaces.adopt, log=self.log),
+            proxy=proxy,
+        )
+        self.settings["workspace_launcher"] = self.services
+
+    @staticmethod
+    def _engine(config: EngineConfig) -> Engine:
+        made = config.engine_class(
+            host=config.host or None,
+            timeout=config.timeout,
+            quick_workers=config.quick_workers,
+            slow_workers=config.slow_workers,
+        )
+        return cast(Engine, made)
+
+    def initialize_handlers(self) -> None:
+        """Add the URL table, and the proxy's rules before all others."""
+        self.handlers.extend(ROUTES)
+        install(self.serverapp.web_app, self.serverapp.base_url)
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        self.services.watch.start()
+        await self.services.proxy.start()
+
+    async def stop_extension(self) -> None:
+        """Stop what runs in the background; workspaces go on."""
+        services = self.services
+        services.events.close()
+        await services.watch.close()
+        await services.operations.close()
+        await services.workspaces.close()
+        await services.proxy.close()
+        await services.engine.close()

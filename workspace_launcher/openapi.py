@@ -1,0 +1,131 @@
+"""The contract as an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0), made from the models themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from . import models
+from .launch_request import KEYS
+from .version import __version__
+
+SCHEMAS = (models.Workspace, models.Snapshot, models.Operation, models.CatalogueImage, models.Step)
+
+# path, method, summary, body schema, answer's status and schema.
+_W = "/workspaces/{owner}/{name}"
+CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
+    ("/info", "get", "About this server and its engine", None, 200, None),
+    ("/gpus", "get", "The GPUs", None, 200, None),
+    ("/images", "get", "What can be launched from", None, 200, "[CatalogueImage]"),
+    ("/workspaces", "get", "The caller's workspaces", None, 200, "[Workspace]"),
+    ("/workspaces", "post", "Launch a workspace", "LaunchRequest", 202, "Workspace"),
+    (_W, "get", "A workspace", None, 200, "Workspace"),
+    (_W, "delete", "Remove a workspace", None, 204, None),
+    (_W + "/start", "post", "Start it", None, 202, "Workspace"),
+    (_W + "/stop", "post", "Stop it", None, 200, "Workspace"),
+    (_W + "/restart", "post", "Stop and start it", None, 202, "Workspace"),
+    (_W + "/pause", "post", "Freeze it", None, 200, "Workspace"),
+    (_W + "/unpause", "post", "Thaw it", None, 200, "Workspace"),
+    (_W + "/rename", "post", "Give it another name", "Rename", 200, "Workspace"),
+    (_W + "/logs", "get", "What it wrote", None, 200, None),
+    (_W + "/stats", "get", "What it uses", None, 200, None),
+    (_W + "/exec", "post", "Run a command in it", "Exec", 200, None),
+    (_W + "/commit", "post", "Commit it to a snapshot", "Commit", 202, "Operation"),
+    ("/snapshots", "get", "The caller's snapshots", None, 200, "[Snapshot]"),
+    ("/snapshots/{id}", "get", "A snapshot", None, 200, "Snapshot"),
+    ("/snapshots/{id}", "delete", "Remove a snapshot", None, 204, None),
+    ("/operations", "get", "The caller's operations", None, 200, "[Operation]"),
+    ("/operations/{id}", "get", "An operation", None, 200, "Operation"),
+    ("/operations/{id}", "delete", "Cancel an operation", None, 200, "Operation"),
+    ("/events", "get", "What changes, as server-sent events", None, 200, None),
+    ("/openapi.json", "get", "This document", None, 200, None),
+)
+
+_BODIES: dict[str, Any] = {
+    "LaunchRequest": {"type": "object", "properties": {key: {} for key in KEYS}, "additionalProperties": False},
+    "Rename": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+        "additionalProperties": False,
+    },
+    "Exec": {
+        "type": "object",
+        "properties": {"command": {"type": "array", "items": {"type": "string"}}, "root": {"type": "boolean"}},
+        "required": ["command"],
+        "additionalProperties": False,
+    },
+    "Commit": {
+        "type": "object",
+        "properties": {"tag": {"type": "string"}, "message": {"type": "string"}, "pause": {"type": "boolean"}},
+        "additionalProperties": False,
+    },
+    "Error": {
+        "type": "object",
+        "properties": {"message": {"type": "string"}, "reason": {"type": "string"}},
+        "required": ["message", "reason"],
+    },
+}
+
+
+def document(server: str) -> dict[str, Any]:
+    """Return the document; ``server`` is the path of the API."""
+    paths: dict[str, Any] = {}
+    for path, method, summary, body, status, answer in CALLS:
+        operation: dict[str, Any] = {"summary": summary, "responses": {str(status): {"description": summary}}}
+        parameters = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+        if parameters:
+            operation["parameters"] = [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
+            ]
+        if body:
+            operation["requestBody"] = {"content": {"application/json": {"schema": _reference(body)}}}
+        if answer:
+            operation["responses"][str(status)]["content"] = {"application/json": {"schema": _reference(answer)}}
+        error = {"description": "Refused", "content": {"application/json": {"schema": _reference("Error")}}}
+        operation["responses"]["default"] = error
+        paths.setdefault(path, {})[method] = operation
+    schemas = {model.__name__: _schema(model) for model in SCHEMAS}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Workspace launcher", "version": __version__},
+        "servers": [{"url": server}],
+        "paths": paths,
+        "components": {"schemas": {**schemas, **_BODIES}},
+    }
+
+
+def _reference(name: str) -> dict[str, Any]:
+    if name.startswith("["):
+        return {"type": "array", "items": _reference(name[1:-1])}
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _schema(model: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(model)
+    properties = {field.name: _type(hints[field.name]) for field in dataclasses.fields(model)}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _type(hint: Any) -> dict[str, Any]:
+    simple = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+    if hint in simple:
+        return {"type": simple[hint]}
+    if hint is datetime:
+        return {"type": "string", "format": "date-time"}
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return {"type": "array", "items": _type(arguments[0])}
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return {"type": "object"}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return {"enum": [member.value for member in hint]}
+    if dataclasses.is_dataclass(hint):
+        return _reference(getattr(hint, "__name__", ""))
+    if arguments:
+        return {"anyOf": [_type(argument) for argument in arguments]}
+    return {}

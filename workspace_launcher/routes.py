@@ -1,0 +1,31 @@
+"""The URL table of the REST API; the proxy's rules are installed beside it, before Jupyter Server's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .handlers import events, info, openapi, operations, snapshots, workspaces
+
+API = r"/workspace-launcher/api"
+NAME = r"([^/]+)"
+WORKSPACE = rf"{API}/workspaces/{NAME}/{NAME}"
+ACTIONS = r"(start|stop|restart|pause|unpause|rename)"
+
+ROUTES: list[tuple[str, Any]] = [
+    (rf"{API}/info", info.InfoHandler),
+    (rf"{API}/gpus", info.GpusHandler),
+    (rf"{API}/images", snapshots.ImagesHandler),
+    (rf"{API}/workspaces", workspaces.WorkspacesHandler),
+    (WORKSPACE, workspaces.WorkspaceResourceHandler),
+    (rf"{WORKSPACE}/{ACTIONS}", workspaces.WorkspaceActionHandler),
+    (rf"{WORKSPACE}/logs", workspaces.LogsHandler),
+    (rf"{WORKSPACE}/stats", workspaces.StatsHandler),
+    (rf"{WORKSPACE}/exec", workspaces.ExecHandler),
+    (rf"{WORKSPACE}/commit", workspaces.CommitHandler),
+    (rf"{API}/snapshots", snapshots.SnapshotsHandler),
+    (rf"{API}/snapshots/{NAME}", snapshots.SnapshotHandler),
+    (rf"{API}/operations", operations.OperationsHandler),
+    (rf"{API}/operations/{NAME}", operations.OperationHandler),
+    (rf"{API}/events", events.EventsHandler),
+    (rf"{API}/openapi\.json", openapi.OpenApiHandler),
+]
