@@ -39,7 +39,7 @@ class WorkspaceLauncherApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Build everything; nothing here talks with the engine."""
-        server = self.serverapp
+        server = cast(Any, self.serverapp)
         engine_config = EngineConfig(parent=self)
         config = WorkspaceConfig(parent=self)
         proxy_config = ProxyConfig(parent=self)
@@ -108,7 +108,8 @@ class WorkspaceLauncherApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the URL table, and the proxy's rules before all others."""
         self.handlers.extend(ROUTES)
-        install(self.serverapp.web_app, self.serverapp.base_url)
+        server = cast(Any, self.serverapp)
+        install(server.web_app, server.base_url)
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         self.services.watch.start()

@@ -8,6 +8,7 @@ See the image specification, https://github.com/moby/docker-image-spec/blob/main
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -107,10 +108,9 @@ def load(client: Any, data: bytes) -> None:
 
 def remove_reference(client: Any, reference: str) -> None:
     """Remove an image that may not be there. Blocks."""
-    try:
+    # Gone, or in use: either way it is not ours to insist.
+    with contextlib.suppress(Exception):
         client.remove_image(reference, noprune=False)
-    except Exception:  # noqa: S110 - gone, or in use: either way it is not ours to insist
-        pass
 
 
 def reference_exists(client: Any, reference: str) -> bool:

@@ -125,8 +125,10 @@ def _from_environment(folder: Path, environment: Mapping[str, str]) -> Tls | Non
 
 
 def _files(place: Path, *, verify: bool) -> Tls:
-    found = [str(place / name) if (place / name).is_file() else None for name in ("ca.pem", "cert.pem", "key.pem")]
-    return Tls(*found, verify=verify)
+    def path(name: str) -> str | None:
+        return str(place / name) if (place / name).is_file() else None
+
+    return Tls(path("ca.pem"), path("cert.pem"), path("key.pem"), verify=verify)
 
 
 def _current_context(folder: Path) -> str:

@@ -1,0 +1,87 @@
+"""The house has floors: imports run downward, the engine, the proxy and the environment do not know one another."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "workspace_launcher"
+FLOORS = [
+    {"errors", "models", "names", "sizes", "launch_request", "labels", "version"},
+    {"config"},
+    {"engine", "proxy", "environment"},
+    {
+        "events",
+        "operations",
+        "view",
+        "watch",
+        "readiness",
+        "mounts",
+        "launch_directory",
+        "container_plan",
+        "starting",
+        "workspaces",
+        "images",
+        "snapshots",
+    },
+    {"identity", "services", "openapi", "handlers", "routes"},
+    {"extension", "__init__"},
+]
+ALONE = ("engine", "proxy", "environment")
+
+
+def floor_of(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def edges() -> set[tuple[str, str, str]]:
+    """Return (file, room, imported room) for each import within the package, lazy ones too."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            if node.level:
+                base = parts[: len(parts) - node.level] if node.level <= len(parts) else ()
+                target = (*base, *(node.module.split(".") if node.module else ()))
+                names = [target[0]] if target else [alias.name for alias in node.names]
+            elif (node.module or "").split(".")[0] == "workspace_launcher":
+                names = [*(node.module or "").split(".")[1:2]] or [alias.name for alias in node.names]
+            else:
+                continue
+            found |= {("/".join(parts), parts[0], name) for name in names}
+    return found
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {path.stem if path.suffix else path.name for path in PACKAGE.iterdir()} - {"__pycache__", "labextension"}
+    assert rooms <= set().union(*FLOORS), "a new file must be given its floor here and in DESIGN.md"
+
+
+def test_imports_run_downward() -> None:
+    found = edges()
+    assert len(found) > 50, "the parser has lost the imports"
+    upward = [edge for edge in found if floor_of(edge[2]) > floor_of(edge[1])]
+    assert not upward
+
+
+def test_the_second_floor_is_three_separate_rooms() -> None:
+    assert not [
+        (file, target) for file, room, target in edges() if room in ALONE and target in ALONE and room != target
+    ]
+
+
+def test_only_the_engine_imports_docker() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if path.name.startswith("docker_") and path.parent.name == "engine":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert not [name for name in names if name.split(".")[0] == "docker"], path
+
+
+def test_files_can_be_held_in_the_head() -> None:
+    long = {path.name: lines for path in PACKAGE.rglob("*.py") if (lines := len(path.read_text().splitlines())) > 400}
+    assert not long
