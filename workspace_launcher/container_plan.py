@@ -128,6 +128,7 @@ class ContainerPlanner:
             mounts=(*mounts, Mount(str(launch_directory), MOUNT_POINT, read_only=True)),
             tmpfs=covers,
             ports=tuple(ports),
+            working_directory=config.mount_point,
             cpus=request.cpus or config.cpus or None,
             memory=memory,
             shm_size=self._shm_size(request.shm_size, memory),
