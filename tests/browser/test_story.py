@@ -1,0 +1,147 @@
+"""The first paragraph of the story, by clicks alone, in a real browser on a real engine."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.conftest import PICTURES
+from tests.engine.server import RunningServer
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    owner = f"wltest-{secrets.token_hex(4)}"
+    running = RunningServer(tmp_path, owner)
+    yield running
+    running.stop()
+    print(running.tail())
+    engine = docker.from_env()
+    for container in engine.containers.list(all=True, filters={"label": f"workspace-launcher.owner={owner}"}):
+        print(container.name, container.logs(tail=40).decode(errors="replace"))
+        container.remove(force=True, v=True)
+    for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={owner}"}):
+        engine.images.remove(image.id, force=True)
+    for network in engine.networks.list(names=[f"workspace-{owner}"]):
+        network.remove()
+    engine.close()
+
+
+def open_lab(context: BrowserContext, server: RunningServer) -> Page:
+    page = context.new_page()
+    page.goto(f"{server.url}/lab?token={server.token}")
+    page.wait_for_selector(".jp-Launcher-sectionTitle:has-text('Workspaces')")
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def launch(page: Page, **fields: str) -> Any:
+    """Fill the launch dialog and return what is awaited of it: the workspace's tab."""
+    page.locator(".jp-LauncherCard", has_text="New Workspace").click()
+    dialog = page.get_by_role("dialog")
+    for label, value in fields.items():
+        dialog.get_by_label(label.replace("_", " "), exact=True).fill(value)
+    return dialog
+
+
+def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> None:
+    page = open_lab(context, server)
+    dialog = launch(page, Name="first")
+    picture(page, "launch-dialog")
+    with context.expect_page() as opened:
+        dialog.get_by_role("button", name="Launch", exact=True).click()
+    lab = opened.value
+    lab.wait_for_url("**/lab**", timeout=60_000)
+    assert ".localhost:" in lab.url, lab.url
+    assert "token" not in lab.url
+    lab.wait_for_selector(".jp-LauncherCard")
+
+    # A notebook runs there, and its file is on the host.
+    lab.locator(".jp-LauncherCard[data-category='Notebook']").first.click()
+    cell = lab.locator(".jp-Notebook .cm-content").first
+    cell.click()
+    lab.keyboard.type("open('by_hand.txt', 'w').write('typed'); print(6 * 7)")
+    lab.keyboard.press("Shift+Enter")
+    expect(lab.locator(".jp-OutputArea-output").first).to_have_text("42\n", timeout=60_000)
+    picture(lab, "workspace")
+    assert (server.notebooks / "by_hand.txt").read_text() == "typed"
+
+    # Commit, by the sidebar.
+    page.bring_to_front()
+    page.locator(".jp-SideBar .lm-TabBar-tab[data-id='workspace-launcher-panel']").click()
+    row = page.get_by_role("listitem", name="first")
+    picture(page, "sidebar")
+    where = f"/workspaces/{server.owner}/first"
+    command = ["sh", "-c", "echo kept > /opt/conda/kept.txt"]
+    server.api("POST", f"{where}/exec", json={"command": command}, status=200)
+    row.get_by_role("button", name="Commit", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Tag", exact=True).fill("kept")
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    expect(page.get_by_text(f"{server.owner}/first:kept").first).to_be_visible()
+    picture(page, "committed")
+
+    # A new workspace from it has what was installed.
+    snapshot = server.api("GET", "/snapshots")[0]
+    page.get_by_role("list", name="Snapshots").get_by_role("button", name="Launch").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("second")
+    with context.expect_page() as opened:
+        dialog.get_by_role("button", name="Launch", exact=True).click()
+    opened.value.wait_for_url("**/lab**", timeout=60_000)
+    second = server.api("GET", f"/workspaces/{server.owner}/second")
+    assert second["image"] == snapshot["reference"]
+    there = server.api(
+        "POST", f"/workspaces/{server.owner}/second/exec", json={"command": ["cat", "/opt/conda/kept.txt"]}
+    )
+    assert there["output"] == "kept\n"
+
+    # Stop, start and remove.
+    page.bring_to_front()
+    row = page.get_by_role("listitem", name="second")
+    row.get_by_role("button", name="Stop", exact=True).click()
+    expect(row.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    row.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(row).to_have_count(0)
+
+
+def test_a_refused_launch_says_why_and_keeps_what_was_typed(context: BrowserContext, server: RunningServer) -> None:
+    page = open_lab(context, server)
+    dialog = launch(page, Name="Not Good", Memory="1g")
+    dialog.get_by_role("button", name="Launch", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("lower-case")).to_be_visible()
+    expect(dialog.get_by_label("Memory", exact=True)).to_have_value("1g")
+    picture(page, "refused")
+    assert server.api("GET", "/workspaces") == []
+
+
+def test_a_page_in_a_workspace_cannot_read_the_server(context: BrowserContext, server: RunningServer) -> None:
+    workspace = server.launch(name="hostile")
+    page = open_lab(context, server)
+    page.goto(f"{server.url.replace('127.0.0.1', 'localhost')}/lab?token={server.token}")
+    page.goto(f"{server.url.replace('127.0.0.1', 'localhost')}{workspace['url']}lab")
+    page.wait_for_selector(".jp-LauncherCard")
+    assert page.url.startswith(f"http://{workspace['id']}.localhost:")
+    read = """async (url) => {
+        try { const answer = await fetch(url, {credentials: 'include'}); return await answer.text(); }
+        catch (error) { return 'blocked'; }
+    }"""
+    for host in ("localhost", "127.0.0.1"):
+        port = server.url.rsplit(":", 1)[1]
+        assert page.evaluate(read, f"http://{host}:{port}/lab") == "blocked"
+    own = page.evaluate(read, f"{page.url.split('/workspace/')[0]}/workspace-launcher/api/info")
+    assert '"engine"' not in own
+    assert server.token not in page.content()
+    assert page.evaluate("window.opener") is None
