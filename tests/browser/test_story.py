@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
         print(container.name, container.logs(tail=40).decode(errors="replace"))
         container.remove(force=True, v=True)
     for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={owner}"}):
-        engine.images.remove(image.id, force=True)
+        engine.images.remove(str(image.id), force=True)
     for network in engine.networks.list(names=[f"workspace-{owner}"]):
         network.remove()
     engine.close()
