@@ -121,6 +121,7 @@ class Forwarding(WorkspaceHandler):
     _auto_finish = False
     _task: asyncio.Task[None] | None = None
     _upload: Upload | None = None
+    _read = False
 
     def initialize(self) -> None:
         """Prepare to take in a body."""
@@ -164,6 +165,7 @@ class Forwarding(WorkspaceHandler):
 
     async def _finish_forwarding(self, *_arguments: str) -> None:
         """Run once the body is in: wait until the answer is out."""
+        self._read = True
         self._body_over.set()
         if self._upload is not None:
             self._upload.end()
@@ -171,6 +173,12 @@ class Forwarding(WorkspaceHandler):
             await self._task
 
     get = head = post = put = patch = delete = options = _finish_forwarding
+
+    def finish(self, chunk: Any = None) -> asyncio.Future[None]:
+        """End the answer. Tornado closes a connection whose request it has not read to its end: the client must know."""
+        if not self._read and not self._headers_written:
+            self.set_header("Connection", "close")
+        return super().finish(chunk)
 
     def on_connection_close(self) -> None:
         """Let go of the workspace as soon as the client is gone."""
