@@ -171,8 +171,9 @@ class WorkspaceManager:
         try:
             await self._starter.start(entry, begun=begun)
         except errors.LauncherError as error:
-            entry.failure, entry.phase, entry.message = error.message, Phase.IDLE, ""
+            # Only when nothing is left of it is it told to have failed.
             await self._starter.discard(entry)
+            entry.failure, entry.phase, entry.message = error.message, Phase.IDLE, ""
             self._view.changed(entry)
 
     async def adopt(self) -> None:

@@ -17,13 +17,15 @@ from tests.engine.server import RunningServer
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RunningServer]:
-    owner = f"wltest-{secrets.token_hex(4)}"
+    owner = f"tester-{secrets.token_hex(4)}"
     running = RunningServer(tmp_path, owner)
     yield running
     running.stop()
     print(running.tail())
     engine = docker.from_env()
-    for container in engine.containers.list(all=True, filters={"label": f"workspace-launcher.owner={owner}"}):
+    for container in engine.containers.list(
+        all=True, filters={"label": f"workspace-launcher.owner={owner}"}, ignore_removed=True
+    ):
         print(container.name, container.logs(tail=40).decode(errors="replace"))
         container.remove(force=True, v=True)
     for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={owner}"}):

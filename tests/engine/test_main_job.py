@@ -31,9 +31,11 @@ def engine() -> Iterator[Any]:
 
 @pytest.fixture
 def owner(engine: Any, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = f"wltest-{secrets.token_hex(4)}"
+    name = f"tester-{secrets.token_hex(4)}"
     yield name
-    for container in engine.containers.list(all=True, filters={"label": f"workspace-launcher.owner={name}"}):
+    for container in engine.containers.list(
+        all=True, filters={"label": f"workspace-launcher.owner={name}"}, ignore_removed=True
+    ):
         print(container.name, container.logs(tail=40).decode(errors="replace"))
         container.remove(force=True, v=True)
     for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={name}"}):
@@ -223,7 +225,7 @@ def test_other_owners_workspaces_do_not_exist(shared_server: RunningServer) -> N
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path_factory.mktemp("shared"), f"wltest-{secrets.token_hex(4)}")
+    running = RunningServer(tmp_path_factory.mktemp("shared"), f"tester-{secrets.token_hex(4)}")
     yield running
     running.stop()
 
@@ -239,7 +241,7 @@ def test_the_same_request_ten_times_is_one_container(server: RunningServer, engi
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["id"] for answer in answers}) == 1
     label = f"workspace-launcher.owner={server.owner}"
-    assert len(engine.containers.list(all=True, filters={"label": label})) == 1
+    assert len(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True)) == 1
     assert server.api("POST", "/workspaces", json={"name": "one"}, status=409)["reason"] == "name_taken"
 
 
@@ -256,7 +258,7 @@ def test_a_command_that_exits_says_why_and_leaves_nothing(tmp_path: Path, owner:
         assert "exit code 3" in failed["message"]
         assert "the reason it broke" in failed["message"]
         label = f"workspace-launcher.owner={owner}"
-        assert engine.containers.list(all=True, filters={"label": label}) == []
+        assert engine.containers.list(all=True, filters={"label": label}, ignore_removed=True) == []
         server.api("DELETE", where, status=204)
         assert server.api("GET", "/workspaces") == []
     finally:
@@ -274,7 +276,7 @@ def test_a_server_killed_in_mid_launch_loses_and_orphans_nothing(tmp_path: Path,
         lab = f"{second.url}{row['url']}"
         assert second.session.get(f"{lab}api/status", timeout=10).status_code == 200
         label = f"workspace-launcher.owner={owner}"
-        assert len(engine.containers.list(all=True, filters={"label": label})) == 1
+        assert len(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True)) == 1
     finally:
         second.stop()
 
