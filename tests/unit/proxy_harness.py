@@ -198,6 +198,15 @@ class Jupyter:
     def origin_host(self) -> str:
         return f"{ID}.localhost:{self.port}"
 
+    async def all_closed(self, workspace_id: str = ID, seconds: float = 5.0) -> None:
+        """Return when nothing of a workspace is open any more."""
+
+        async def wait() -> None:
+            while self.proxy.open_count(workspace_id):
+                await asyncio.sleep(0.005)
+
+        await asyncio.wait_for(wait(), seconds)
+
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
         self.writers.append(writer)

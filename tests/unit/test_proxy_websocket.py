@@ -90,7 +90,7 @@ async def test_either_side_s_close_closes_the_other(jupyter: Jupyter, backend: B
     _, reader, writer = await upgrade(jupyter)
     writer.close()
     await backend.until(lambda: backend.open == 0)
-    assert jupyter.proxy.open_count(ID) == 0
+    await jupyter.all_closed()
     _, reader, writer = await upgrade(jupyter)
     await backend.stop()
     assert await asyncio.wait_for(reader.read(), 5) == b""
@@ -162,5 +162,6 @@ async def test_open_files_return_to_their_number(jupyter: Jupyter, backend: Back
         for index, (_, _, writer) in enumerate(sockets):
             writer.transport.abort() if index % 2 else writer.close()
         await backend.until(lambda: backend.open == 0)
+        await jupyter.all_closed()
         jupyter.writers.clear()
     assert count() <= before + 2

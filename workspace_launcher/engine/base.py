@@ -45,6 +45,10 @@ class Engine(abc.ABC):
         """Give back connections and threads. No other method may be called after it."""
 
     @abc.abstractmethod
+    async def sweep(self) -> None:
+        """Remove what commits that were cut off (a killed server) have left behind; to be called at start."""
+
+    @abc.abstractmethod
     async def info(self) -> EngineInfo:
         """Ask the engine about itself; also the way to see whether it answers."""
 

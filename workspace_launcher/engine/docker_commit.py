@@ -1,120 +1,281 @@
-"""Committing without what the launch put into the container's configuration.
+"""Committing a container without what its launch put into its configuration.
 
-``docker commit`` copies the container's environment, labels and host name into the image and its history. So the
-container's layer is committed to an untagged intermediate image, and the image proper is loaded as an archive that names
-its layers, which the engine has, and carries a configuration of our own: the parent's, with our labels.
-See the image specification, https://github.com/moby/docker-image-spec/blob/main/spec.md.
+``docker commit`` copies the container's environment, labels, command and host name into the image and its history. So the
+container's layer is committed to an untagged intermediate image, the image proper is loaded with a configuration of our
+own, and the intermediate is removed:
+
+- An engine that keeps images in a graph driver (to 28 by default) takes an archive that names layers which it has and
+  carries none of them.
+- Any other takes an archive of the intermediate with its configuration replaced. That copies the whole image through a
+  temporary file, twice.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import hashlib
-import io
-import json
-import tarfile
-from collections.abc import Mapping
-from datetime import datetime, timezone
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from docker.errors import APIError
+
+from ..errors import (
+    Busy,
+    EngineError,
+    EngineUnavailable,
+    InvalidRequest,
+    LauncherError,
+    NoSpace,
+    OperationCancelled,
+)
+from ..models import Image
+from . import answers, image_archive
 from .arguments import split_reference
+from .base import ProgressCallback
+from .docker_client import Client
+from .docker_connection import DockerConnection
+from .docker_load import SECONDS, EarlyLoad, load
 
 INTERMEDIATE = "workspace-launcher.intermediate"
+"""Label of an intermediate image: the host and process that made it."""
+
+FORGOTTEN = 3600.0
+"""Seconds after which an intermediate counts as left behind even if its maker cannot be asked."""
 
 
-def configuration(
-    *,
-    parent: Mapping[str, Any],
-    parent_history: list[Mapping[str, Any]],
-    layers: list[str],
-    labels: Mapping[str, str],
-    author: str,
-    message: str,
-) -> dict[str, Any]:
-    """Compose an image's configuration. Pure.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be committed, and as what."""
+
+    container: str
+    reference: str
+    parent: str
+    labels: Mapping[str, str]
+    author: str
+    message: str
+    pause: bool
+
+
+class Committer:
+    """Commits containers of one engine, each one at a time.
 
     Parameters
     ----------
-    parent
-        The engine's inspection of the parent image.
-    parent_history
-        The engine's history of it, newest first.
-    layers
-        Digests of the new image's layers, bottom first.
-    labels, author, message
-        What is added.
+    connection
+        The way to the engine.
+    complete_archives
+        Load only archives that carry their layers, whatever the engine; for tests.
     """
-    now = datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
-    config = dict(parent.get("Config") or {})
-    config["Labels"] = {**(config.get("Labels") or {}), **labels}
-    config.pop("Image", None)
-    entry = {"created": now, "author": author, "comment": message, "created_by": "workspace-launcher commit"}
-    return {
-        "architecture": parent.get("Architecture", "amd64"),
-        "os": parent.get("Os", "linux"),
-        "created": now,
-        "author": author,
-        "config": config,
-        "rootfs": {"type": "layers", "diff_ids": layers},
-        "history": [*_history(parent_history, len(layers) - 1), entry],
-    }
+
+    def __init__(self, connection: DockerConnection, *, complete_archives: bool = False) -> None:
+        self._connection = connection
+        self._complete = complete_archives
+        self._busy: set[str] = set()
+        self._tasks: set[asyncio.Task[Image]] = set()
+
+    async def commit(self, wish: Wish, progress: ProgressCallback) -> Image:
+        """Commit; cancelling waits for the engine, which cannot be told to stop, and leaves nothing behind."""
+        work = _Work(self._connection, wish, progress, self._busy, complete=self._complete)
+        task = asyncio.create_task(work.run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            work.cancelled = True
+            await asyncio.wait({task})
+            if not task.cancelled() and task.exception() is None:
+                await work.undo()
+            raise
+
+    async def finish(self) -> None:
+        """Wait for commits that were cancelled, so that they leave nothing behind."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
 
 
-def _history(entries: list[Mapping[str, Any]], layers: int) -> list[dict[str, Any]]:
-    """Return a parent's history, oldest first; one entry a layer where the engine's does not add up to its layers."""
-    history = [
-        {
-            "created": datetime.fromtimestamp(entry.get("Created") or 0, timezone.utc).isoformat(),
-            "created_by": str(entry.get("CreatedBy") or ""),
-            "comment": str(entry.get("Comment") or ""),
-            "empty_layer": not entry.get("Size"),
-        }
-        for entry in reversed(entries)
-    ]
-    if sum(not entry["empty_layer"] for entry in history) != layers:
-        return [{"created_by": "parent image"} for _ in range(layers)]
-    return history
+class _Work:
+    """One commit."""
+
+    def __init__(
+        self, connection: DockerConnection, wish: Wish, progress: ProgressCallback, busy: set[str], *, complete: bool
+    ) -> None:
+        self._connection = connection
+        self._wish = wish
+        self._progress = progress
+        self._busy = busy
+        self._complete = complete
+        self.cancelled = False
+
+    async def run(self) -> Image:
+        identifier, parent = await self._connection.quick(self._look)
+        if identifier in self._busy:
+            raise Busy("This workspace is being committed already.")
+        self._busy.add(identifier)
+        try:
+            return await self._run(identifier, parent)
+        finally:
+            self._busy.discard(identifier)
+
+    def _look(self, client: Client) -> tuple[str, dict[str, Any]]:
+        """Find the container and its parent image. Blocks."""
+        container = client.container(self._wish.container)
+        parent = client.image(self._wish.parent)
+        if container["Image"] != parent["Id"]:
+            raise InvalidRequest("The parent of a commit must be the image that the container runs.")
+        return str(container["Id"]), parent
+
+    async def _run(self, identifier: str, parent: dict[str, Any]) -> Image:
+        self._progress(None, "Storing what changed")
+        storing = asyncio.create_task(self._connection.slow(lambda client: self._store(client, identifier)))
+        early = None if self._complete else EarlyLoad(self._connection)
+        intermediate = ""
+        try:
+            entries = await self._connection.quick(lambda client: client.image_history(parent["Id"]))
+            intermediate = await storing
+            self._check()
+            self._progress(0.8, "Writing the image's configuration")
+            if early is not None:
+                try:
+                    image = await self._compose(early, intermediate, parent, entries)
+                except EngineError as error:
+                    if isinstance(error, (EngineUnavailable, NoSpace)):
+                        raise
+                    early = None
+            if early is None:
+                self._progress(0.8, "Copying the image")
+                image = await self._connection.slow(lambda client: self._rewrite(client, intermediate, parent))
+            if self.cancelled:
+                await self.undo()
+                self._check()
+            return image
+        finally:
+            if early is not None:
+                early.abandon()
+            if not intermediate:
+                with contextlib.suppress(LauncherError):
+                    intermediate = await storing
+            if intermediate:
+                with contextlib.suppress(LauncherError):
+                    await self._connection.slow(lambda client: remove_unnamed(client, intermediate))
+
+    def _check(self) -> None:
+        if self.cancelled:
+            raise OperationCancelled("The commit was cancelled.")
+
+    async def undo(self) -> None:
+        """Take the finished image back."""
+        with contextlib.suppress(LauncherError):
+            await self._connection.slow(lambda client: client.remove_image(self._wish.reference))
+
+    def _store(self, client: Client, identifier: str) -> str:
+        """Commit to an untagged intermediate image. Blocks."""
+        # The SDK's commit() has one time-out for all calls.
+        answer: Any = client.call(
+            "POST",
+            "/commit",
+            params={"container": identifier, "pause": "1" if self._wish.pause else "0"},
+            json={"Labels": {INTERMEDIATE: maker()}},
+            timeout=SECONDS,
+        ).json()
+        return str(answer["Id"])
+
+    async def _compose(
+        self, early: EarlyLoad, intermediate: str, parent: dict[str, Any], entries: Sequence[Mapping[str, Any]]
+    ) -> Image:
+        """Load a configuration over layers that the engine has."""
+        stored = await self._connection.quick(lambda client: client.image(intermediate))
+        below = parent["RootFS"].get("Layers") or []
+        config = self._configuration(parent, image_archive.history(entries, len(below)), stored["RootFS"]["Layers"])
+        identifier, archive = image_archive.without_layers(config, self._reference)
+        await early.send(archive)
+        return answers.image(await self._connection.quick(lambda client: client.image(identifier)))
+
+    def _rewrite(self, client: Client, intermediate: str, parent: dict[str, Any]) -> Image:
+        """Save the intermediate, load it with another configuration. Blocks, and takes a while."""
+
+        def change(saved: dict[str, Any]) -> Mapping[str, Any]:
+            layers = saved["rootfs"]["diff_ids"]
+            # All but the entry of the intermediate's own commit, which names the container's command.
+            return self._configuration(parent, (saved.get("history") or [])[:-1], layers)
+
+        with tempfile.TemporaryDirectory(prefix="workspace-launcher-") as folder:
+            saved = Path(folder) / "image.tar"
+            try:
+                with saved.open("wb") as file:
+                    for chunk in client.get_image(intermediate):
+                        self._check()
+                        file.write(chunk)
+            except OSError as error:
+                if isinstance(error, APIError) or error.strerror is None:
+                    raise
+                raise NoSpace(f"The image cannot be copied through {folder}: {error.strerror}.") from None
+            load(client, self._watched(image_archive.rewritten(saved, self._reference, change)))
+        return answers.image(client.image(self._reference))
+
+    def _watched(self, chunks: Any) -> Any:
+        for chunk in chunks:
+            self._check()
+            yield chunk
+
+    def _configuration(
+        self, parent: Mapping[str, Any], history: Sequence[Mapping[str, Any]], layers: Sequence[str]
+    ) -> dict[str, Any]:
+        below = list(parent["RootFS"].get("Layers") or [])
+        if list(layers[: len(below)]) != below:
+            raise EngineError("The container engine committed the workspace onto another image than its own.")
+        return image_archive.configuration(
+            parent=parent,
+            history=history,
+            layers=layers,
+            labels=self._wish.labels,
+            author=self._wish.author,
+            message=self._wish.message,
+        )
+
+    @property
+    def _reference(self) -> str:
+        return ":".join(split_reference(self._wish.reference))
 
 
-def archive(config: Mapping[str, Any], reference: str, layers: int) -> bytes:
-    """Return an archive for ``docker load`` that holds a configuration and names layers that the engine has."""
-    body = json.dumps(config).encode()
-    name = f"{hashlib.sha256(body).hexdigest()}.json"
-    manifest = [{"Config": name, "RepoTags": [reference], "Layers": [f"{index}/layer.tar" for index in range(layers)]}]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, content in ((name, body), ("manifest.json", json.dumps(manifest).encode())):
-            member = tarfile.TarInfo(path)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+def maker() -> str:
+    """Name this process: ``host/pid/random``."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
 
 
-def commit_layer(client: Any, container: str, *, pause: bool) -> str:
-    """Commit a container to an untagged intermediate image and return its ID. Blocks."""
-    config = {"Labels": {INTERMEDIATE: "1"}}
-    # The SDK always pauses (the engine's default); its private calls are what its own commit() makes.
-    params = {"container": container, "pause": "1" if pause else "0"}
-    answer = client._post_json(client._url("/commit"), data=config, params=params)
-    return str(client._result(answer, json=True)["Id"])
+def remove_unnamed(client: Client, image: str) -> None:
+    """Remove an untagged image, and not what is below it. Blocks; one that is gone or in use is fine."""
+    with contextlib.suppress(APIError):
+        client.remove_image(image, noprune=True)
 
 
-def load(client: Any, data: bytes) -> None:
-    """Load an archive. Blocks; raises docker's error if the engine refuses."""
-    for line in client.load_image(data, quiet=True):
-        if "error" in line:
-            raise RuntimeError(str(line["error"]))
+def sweep(client: Client) -> None:
+    """Remove the intermediates of processes that have ended. Blocks."""
+    rows: Any = client.images(filters={"label": INTERMEDIATE, "dangling": True})
+    for row in rows:
+        if _forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
+            remove_unnamed(client, row["Id"])
 
 
-def remove_reference(client: Any, reference: str) -> None:
-    """Remove an image that may not be there. Blocks."""
-    # Gone, or in use: either way it is not ours to insist.
-    with contextlib.suppress(Exception):
-        client.remove_image(reference, noprune=False)
-
-
-def reference_exists(client: Any, reference: str) -> bool:
-    """Tell whether a reference is taken. Blocks."""
-    repository, tag = split_reference(reference)
-    images = client.images(name=repository)
-    return any(f"{repository}:{tag}" in (image.get("RepoTags") or ()) for image in images)
+def _forgotten(made_by: str, created: float) -> bool:
+    """Whether nobody works on an intermediate any more, by its label and its time in seconds since 1970."""
+    if abs(time.time() - created) > FORGOTTEN:
+        return True
+    host, _, rest = made_by.partition("/")
+    process = rest.partition("/")[0]
+    if host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False

@@ -1,7 +1,4 @@
-"""Connections to a Docker Engine: made when first needed, used in threads, never on the event loop.
-
-docker's calls block, so they run in two pools: the quick ones must not wait behind a commit or somebody's command.
-"""
+"""The way to an engine from the event loop: threads, a client made when first needed, our errors."""
 
 from __future__ import annotations
 
@@ -9,93 +6,95 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import docker
-import docker.tls
-
-from ..errors import EngineUnavailable
+from ..errors import EngineUnavailable, LauncherError
+from .docker_client import Client
 from .docker_errors import translate
-from .docker_host import DockerHost, find_host
+from .docker_host import DEFAULT_SOCKET, DockerHost, Tls, find_host
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 class DockerConnection:
-    """Runs calls of docker's low-level client.
+    """Runs blocking calls in two pools of threads, so that long ones never hold up short ones.
 
     Parameters
     ----------
-    host
-        The engine's address; ``None`` to find it as the ``docker`` command does.
+    host, tls
+        An explicit address and TLS files; else those of the environment and docker's contexts.
     timeout
-        Seconds that the engine may take to answer.
+        Seconds that the engine may leave us without a byte.
     quick_workers, slow_workers
-        Threads of the two pools.
+        How many calls of either sort run at once.
     """
 
-    def __init__(self, host: str | None, *, timeout: float, quick_workers: int, slow_workers: int) -> None:
-        self._asked = host
-        self._timeout = timeout
+    def __init__(
+        self, host: str | None, *, tls: Tls | None = None, timeout: float, quick_workers: int, slow_workers: int
+    ) -> None:
+        self._wanted = host
+        self._tls = tls
+        self.timeout = timeout
         self._quick = ThreadPoolExecutor(quick_workers, thread_name_prefix="engine-quick")
         self._slow = ThreadPoolExecutor(slow_workers, thread_name_prefix="engine-slow")
-        self._workers = quick_workers + slow_workers
         self._lock = threading.Lock()
-        self._client: Any = None
+        self._client: Client | None = None
+        self._closed = False
 
     @property
     def host(self) -> DockerHost:
-        """Where the engine is; raises ``EngineUnavailable`` where that cannot be told."""
-        return find_host(self._asked)
-
-    def address(self) -> str:
-        """Return the engine's address for a sentence."""
+        """The engine's address; the default socket while none can be made out."""
         try:
-            return str(self.host)
+            return find_host(self._wanted, tls=self._tls)
         except EngineUnavailable:
-            return self._asked or "an unknown address"
+            return DockerHost(DEFAULT_SOCKET)
 
-    def client(self) -> Any:
-        """Return the client, made on first use; blocks, raises what docker raises."""
+    def client(self) -> Client:
+        """Return the client, made now if there is none. Blocks."""
         with self._lock:
+            if self._closed:
+                raise EngineUnavailable("The launcher has closed its connection to the container engine.")
             if self._client is None:
-                self._client = self._connect()
+                self._client = Client(find_host(self._wanted, tls=self._tls), timeout=self.timeout)
             return self._client
 
-    def _connect(self) -> Any:
-        host = self.host
-        tls: Any = False
-        if host.tls is not None:
-            pair = (host.tls.certificate, host.tls.key) if host.tls.certificate and host.tls.key else None
-            tls = docker.tls.TLSConfig(client_cert=pair, ca_cert=host.tls.ca, verify=host.tls.verify)
-        if host.scheme == "ssh":
-            # Through the ssh command, so that the user's own keys, agent and configuration count.
-            client: Any = docker.APIClient(host.url, version="auto", timeout=int(self._timeout), use_ssh_client=True)
-        else:
-            client = docker.APIClient(
-                host.url, version="auto", timeout=int(self._timeout), tls=tls, num_pools=self._workers
-            )
-        # An HTTP proxy of the environment is not for the engine.
-        client.trust_env = False
-        return client
-
-    async def quick(self, call: Callable[[Any], Result]) -> Result:
-        """Run a call of milliseconds."""
-        return await self._run(self._quick, call)
-
-    async def slow(self, call: Callable[[Any], Result]) -> Result:
-        """Run a call that may take long."""
-        return await self._run(self._slow, call)
-
-    async def _run(self, pool: ThreadPoolExecutor, call: Callable[[Any], Result]) -> Result:
+    def run(self, call: Callable[[Client], T]) -> T:
+        """Make a call here and now, with its errors translated. Blocks; for threads of our own."""
+        client: Client | None = None
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, lambda: call(self.client()))
+            client = self.client()
+            return call(client)
         except Exception as error:
-            raise translate(error, self.address()) from error
+            raise self.failed(error, client) from None
+
+    def failed(self, error: BaseException, client: Client | None) -> LauncherError:
+        """Translate an error, and forget a client whose engine has gone: the next may speak another version."""
+        ours = translate(error, str(self.host))
+        if isinstance(ours, EngineUnavailable) and ours.reason == EngineUnavailable.reason:
+            with self._lock:
+                if client is not None and self._client is client:
+                    self._client = None
+        return ours
+
+    async def quick(self, call: Callable[[Client], T]) -> T:
+        """Make a call that the engine answers at once."""
+        return await self._submit(self._quick, call)
+
+    async def slow(self, call: Callable[[Client], T]) -> T:
+        """Make a call that may take long."""
+        return await self._submit(self._slow, call)
+
+    async def _submit(self, pool: ThreadPoolExecutor, call: Callable[[Client], T]) -> T:
+        if self._closed:
+            raise EngineUnavailable("The launcher has closed its connection to the container engine.")
+        return await asyncio.get_running_loop().run_in_executor(pool, self.run, call)
 
     def close(self) -> None:
-        """Give back threads and connections."""
+        """Give back threads and connections; calls under way end by themselves."""
+        with self._lock:
+            self._closed = True
+            client, self._client = self._client, None
         self._quick.shutdown(wait=False, cancel_futures=True)
         self._slow.shutdown(wait=False, cancel_futures=True)
-        if self._client is not None:
-            self._client.close()
+        if client is not None:
+            client.close()

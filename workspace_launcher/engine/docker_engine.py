@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
-from ..errors import Conflict, EngineError, EngineUnavailable, NotFound, WorkspaceStopped, WorkspaceTimeout
+import requests
+from docker.errors import APIError
+
+from ..errors import Conflict, EngineError, EngineUnavailable, NotFound
 from ..models import Container, ContainerSpec, ContainerStats, EngineEvent, EngineInfo, ExecResult, Image
-from . import answers, arguments, docker_commit
+from . import answers, arguments, docker_commit, docker_exec, docker_networks
 from .base import Engine, ProgressCallback
+from .docker_client import Client
 from .docker_connection import DockerConnection
+from .docker_host import Tls
 from .docker_streams import stream
+from .multiplexed import Frames
 
 SUBSCRIBED = EngineEvent(kind="engine", action="subscribed", id="", attributes={})
 
 
 class DockerEngine(Engine):
-    """A Docker Engine, 20.10 or later.
+    """A Docker Engine, 20.10 or later. Making one asks nothing of the engine, which may be down.
 
     Parameters
     ----------
     host
-        Its address; ``None`` or empty to find it as the ``docker`` command does.
+        Its address (``unix://``, ``tcp://``, ``ssh://``); ``None`` or empty to find it as the ``docker`` command does.
+    tls_ca, tls_certificate, tls_key
+        Files in PEM for TLS; all ``None`` to take those of the environment or of docker's context.
+    tls_verify
+        Whether the engine's certificate must be right; counts where one of those files is given.
     timeout
-        Seconds that it may take for an ordinary call.
+        Seconds that it may leave an ordinary call without an answer.
     quick_workers, slow_workers
         Threads for calls of milliseconds and for long ones.
+    complete_archives
+        Commit in the way that any engine takes, even if this one takes a shorter one.
     """
 
     def __init__(
-        self, *, host: str | None = None, timeout: float = 60.0, quick_workers: int = 8, slow_workers: int = 8
+        self,
+        *,
+        host: str | None = None,
+        tls_ca: str | None = None,
+        tls_certificate: str | None = None,
+        tls_key: str | None = None,
+        tls_verify: bool = True,
+        timeout: float = 60.0,
+        quick_workers: int = 8,
+        slow_workers: int = 8,
+        complete_archives: bool = False,
     ) -> None:
+        files = (tls_ca, tls_certificate, tls_key)
+        tls = Tls(*files, verify=tls_verify) if any(files) else None
         self._connection = DockerConnection(
-            host, timeout=timeout, quick_workers=quick_workers, slow_workers=slow_workers
+            host, tls=tls, timeout=timeout, quick_workers=quick_workers, slow_workers=slow_workers
         )
         self._quick = self._connection.quick
         self._slow = self._connection.slow
-        self._committing: set[str] = set()
+        self._committer = docker_commit.Committer(self._connection, complete_archives=complete_archives)
 
     @property
     def shares_file_system(self) -> bool:
-        """Whether the engine mounts the directories that we see."""
+        """Whether the engine mounts the directories that we see: it is reached by a socket of this machine."""
         return self._connection.host.local
 
     @property
@@ -51,67 +77,78 @@ class DockerEngine(Engine):
         return self._connection.host.hostname
 
     async def close(self) -> None:
-        """Give back connections and threads."""
+        """Give back connections and threads, after commits that were cancelled have been cleaned up."""
+        await self._committer.finish()
         self._connection.close()
+
+    async def sweep(self) -> None:
+        """Remove what commits of processes that are gone have left behind."""
+        await self._slow(docker_commit.sweep)
 
     async def info(self) -> EngineInfo:
         """Ask the engine about itself."""
-        return await self._quick(lambda client: answers.info(client.version(), client.info(), client.api_version))
+        return await self._quick(lambda client: answers.info(client.version(), client.info(), client.agreed_version))
 
     async def list_containers(self, *, label: str) -> list[Container]:
         """List all containers with a label."""
 
-        def call(client: Any) -> list[Container]:
-            found = []
-            for row in client.containers(all=True, filters={"label": label}):
-                try:
-                    found.append(answers.container(client.inspect_container(row["Id"])))
-                except Exception as error:
-                    # It may have gone between the two calls.
-                    if getattr(getattr(error, "response", None), "status_code", None) != 404:
-                        raise
-            return found
+        def call(client: Client) -> list[Container]:
+            rows: Any = client.containers(all=True, filters={"label": label})
+            return [found for row in rows if (found := _unless_gone(lambda: _container(client, row["Id"])))]  # noqa: B023
 
         return await self._slow(call)
 
     async def inspect_container(self, container: str) -> Container:
         """Look a container up."""
-        return await self._quick(lambda client: answers.container(client.inspect_container(container)))
+        return await self._quick(lambda client: _container(client, container))
 
     async def create_container(self, spec: ContainerSpec) -> str:
         """Create a container and return its ID."""
         body = arguments.container_body(spec)
-        return await self._quick(lambda client: str(client.create_container_from_config(body, spec.name)["Id"]))
+
+        params = {"name": spec.name}
+        answer = await self._quick(lambda client: client.call("POST", "/containers/create", params=params, json=body))
+        return str(answer.json()["Id"])
 
     async def start_container(self, container: str) -> None:
         """Start it."""
         await self._quick(lambda client: client.start(container))
 
     async def stop_container(self, container: str, *, timeout: int) -> None:
-        """Stop it."""
+        """Stop it; takes up to ``timeout`` seconds and a little."""
         await self._slow(lambda client: client.stop(container, timeout=timeout))
 
     async def kill_container(self, container: str) -> None:
         """Kill it."""
         try:
             await self._quick(lambda client: client.kill(container))
-        except Conflict:
-            return
+        except (Conflict, EngineError) as error:
+            if "is not running" not in error.message:
+                raise
 
     async def pause_container(self, container: str) -> None:
         """Freeze it."""
-        await self._quick(lambda client: client.pause(container))
+        await self._state(lambda client: client.pause(container))
 
     async def unpause_container(self, container: str) -> None:
         """Thaw it."""
-        await self._quick(lambda client: client.unpause(container))
+        await self._state(lambda client: client.unpause(container))
+
+    async def _state(self, call: Callable[[Client], object]) -> None:
+        """Make a call that an engine refuses in the wrong state, some with 500 in place of 409."""
+        try:
+            await self._quick(call)
+        except EngineError as error:
+            if re.search(r"is (not running|already paused|not paused)", error.message):
+                raise Conflict(error.message) from None
+            raise
 
     async def rename_container(self, container: str, *, name: str) -> None:
         """Rename it."""
         await self._quick(lambda client: client.rename(container, name))
 
     async def remove_container(self, container: str, *, force: bool) -> None:
-        """Remove it."""
+        """Remove it; one that is being removed already counts as gone."""
         try:
             await self._slow(lambda client: client.remove_container(container, v=True, force=force))
         except NotFound:
@@ -122,18 +159,26 @@ class DockerEngine(Engine):
 
     async def container_logs(self, container: str, *, tail: int | None) -> bytes:
         """Return the end of its output."""
-        lines: int | str = "all" if tail is None else tail
-        return await self._slow(lambda client: bytes(client.logs(container, tail=lines)))
+
+        def call(client: Client) -> bytes:
+            terminal = _has_terminal(client, container)
+            data = _logs(client, container, tail, follow=False).content
+            return data if terminal else Frames().feed(data)
+
+        return await self._slow(call)
 
     async def follow_logs(self, container: str, *, tail: int | None) -> AsyncIterator[bytes]:
         """Yield its output as it comes."""
-        lines: int | str = "all" if tail is None else tail
-        begin = lambda client: client.logs(container, tail=lines, stream=True, follow=True)  # noqa: E731
-        async for chunk in stream(self._connection, begin):
-            yield bytes(chunk)
+        terminal = await self._quick(lambda client: _has_terminal(client, container))
+        frames = Frames()
+        pieces = stream(self._connection, lambda client: _logs(client, container, tail, follow=True))
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                if output := piece if terminal else frames.feed(piece):
+                    yield output
 
     async def container_stats(self, container: str) -> ContainerStats:
-        """Measure what it uses."""
+        """Measure what it uses; the engine takes two samples, a second apart."""
         return await self._slow(lambda client: answers.stats(client.stats(container, stream=False)))
 
     async def execute(
@@ -147,65 +192,38 @@ class DockerEngine(Engine):
         output_limit: int = 1 << 20,
     ) -> ExecResult:
         """Run a command in it."""
-
-        def prepare(client: Any) -> str:
-            variables = [f"{name}={value}" for name, value in (environment or {}).items()]
-            return str(client.exec_create(container, list(command), user=user or "", environment=variables)["Id"])
-
-        try:
-            identifier = await self._quick(prepare)
-        except Conflict as error:
-            raise WorkspaceStopped(error.message) from error
-        output = bytearray()
-
-        async def read() -> None:
-            async for chunk in stream(self._connection, lambda client: client.exec_start(identifier, stream=True)):
-                output.extend(chunk[: max(0, output_limit - len(output))])
-
-        try:
-            await asyncio.wait_for(read(), timeout)
-        except asyncio.TimeoutError:
-            raise WorkspaceTimeout(f"The command did not end within {timeout:.0f} s.") from None
-        answer = await self._quick(lambda client: client.exec_inspect(identifier))
-        return ExecResult(exit_code=int(answer.get("ExitCode") or 0), output=bytes(output))
+        return await docker_exec.execute(
+            self._connection,
+            container,
+            command,
+            user=user,
+            environment=environment or {},
+            timeout=timeout,
+            output_limit=output_limit,
+        )
 
     async def ensure_network(self, name: str, *, labels: Mapping[str, str]) -> None:
         """Make a network of neighbours that cannot reach one another."""
-
-        def call(client: Any) -> None:
-            if any(network["Name"] == name for network in client.networks(names=[name])):
-                return
-            body = arguments.network_body(name, labels)
-            client._result(client._post_json(client._url("/networks/create"), data=body), json=True)
-
-        try:
-            await self._quick(call)
-        except Conflict as error:
-            if "already exists" not in error.message:
-                raise
+        await self._quick(lambda client: docker_networks.ensure(client, name, labels))
 
     async def remove_network(self, name: str) -> bool:
         """Remove a network that nobody uses."""
-        try:
-            await self._quick(lambda client: client.remove_network(name))
-        except NotFound:
-            return True
-        except EngineError as error:
-            if "active endpoints" in error.message:
-                return False
-            raise
-        return True
+        return await self._quick(lambda client: docker_networks.remove(client, name))
 
     async def inspect_image(self, image: str) -> Image:
         """Look an image up."""
-        return await self._quick(lambda client: answers.image(client.inspect_image(image)))
+        return await self._quick(lambda client: _image(client, image))
 
     async def list_images(self, *, label: str | None = None) -> list[Image]:
         """List the tagged images."""
-        filters = {"dangling": False, **({"label": label} if label else {})}
-        return await self._slow(
-            lambda client: [answers.image(client.inspect_image(row["Id"])) for row in client.images(filters=filters)]
-        )
+        filters: dict[str, Any] = {"dangling": False, **({"label": label} if label else {})}
+
+        def call(client: Client) -> list[Image]:
+            rows: Any = client.images(filters=filters)
+            found = [_unless_gone(lambda: _image(client, row["Id"])) for row in rows]  # noqa: B023
+            return [image for image in found if image and image.tags]
+
+        return await self._slow(call)
 
     async def tag_image(self, image: str, *, reference: str) -> None:
         """Give an image another reference."""
@@ -228,71 +246,57 @@ class DockerEngine(Engine):
         pause: bool,
         progress: ProgressCallback,
     ) -> Image:
-        """Make an image of it that knows nothing of the launch."""
-        if container in self._committing:
-            raise Conflict("This container is being committed already.", reason="busy")
-        self._committing.add(container)
-        intermediate = ""
-        try:
-            parent_body, history = await self._quick(
-                lambda client: (client.inspect_image(parent), client.history(parent))
-            )
-            progress(0.1, "Storing what changed")
-            commit = asyncio.ensure_future(
-                self._slow(lambda client: docker_commit.commit_layer(client, container, pause=pause))
-            )
-            try:
-                intermediate = await asyncio.shield(commit)
-            except asyncio.CancelledError:
-                # The engine cannot be told to stop: wait for it, so that nothing stays behind.
-                intermediate = await commit
-                raise
-            progress(0.8, "Writing the image's configuration")
-            return await self._slow(
-                lambda client: _compose(
-                    client,
-                    intermediate,
-                    parent=parent_body,
-                    history=history,
-                    reference=reference,
-                    labels=labels,
-                    author=author,
-                    message=message,
-                )
-            )
-        finally:
-            self._committing.discard(container)
-            if intermediate:
-                await asyncio.shield(self._slow(lambda client: docker_commit.remove_reference(client, intermediate)))
+        """Make an image of it that knows nothing of the launch; ``Busy`` while it is being committed already."""
+        wish = docker_commit.Wish(container, reference, parent, labels, author, message, pause)
+        return await self._committer.commit(wish, progress)
 
     async def events(self) -> AsyncIterator[EngineEvent]:
         """Yield what happens from now on."""
+        rest = b""
+        pieces = stream(self._connection, _events)
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                if not piece:
+                    yield SUBSCRIBED
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield answers.event(json.loads(line))
+        raise EngineUnavailable(f"The container engine at {self._connection.host} ended the connection.")
 
-        def begin(client: Any) -> Any:
-            # The engine answers a moment before it subscribes: ask for the last second too, so that nothing is missed.
-            filters = {"type": ["container", "image"]}
-            return client.events(since=int(time.time()) - 1, filters=filters, decode=True)
 
-        async for item in stream(self._connection, begin, first=SUBSCRIBED):
-            yield item if isinstance(item, EngineEvent) else answers.event(item)
-        raise EngineUnavailable(f"The container engine at {self._connection.address()} ended the connection.")
+def _container(client: Client, identifier: str) -> Container:
+    return answers.container(client.container(identifier))
 
 
-def _compose(
-    client: Any,
-    intermediate: str,
-    *,
-    parent: Mapping[str, Any],
-    history: list[Mapping[str, Any]],
-    reference: str,
-    labels: Mapping[str, str],
-    author: str,
-    message: str,
-) -> Image:
-    """Make the image proper of an intermediate one. Blocks."""
-    layers = list(client.inspect_image(intermediate)["RootFS"]["Layers"])
-    config = docker_commit.configuration(
-        parent=parent, parent_history=history, layers=layers, labels=labels, author=author, message=message
-    )
-    docker_commit.load(client, docker_commit.archive(config, reference, len(layers)))
-    return answers.image(client.inspect_image(reference))
+def _image(client: Client, identifier: str) -> Image:
+    return answers.image(client.image(identifier))
+
+
+def _has_terminal(client: Client, container: str) -> bool:
+    return bool((client.container(container).get("Config") or {}).get("Tty"))
+
+
+def _logs(client: Client, container: str, tail: int | None, *, follow: bool) -> requests.Response:
+    params = {"stdout": "1", "stderr": "1", "follow": str(int(follow)), "tail": "all" if tail is None else str(tail)}
+    return client.call("GET", f"/containers/{quote(container, safe='')}/logs", params=params, stream=follow)
+
+
+def _events(client: Client) -> requests.Response:
+    # The engine answers a moment before it subscribes; asked for what has been since its own present time, it misses nothing.
+    system: Any = client.info()
+    moment = answers.parse_time(system.get("SystemTime"))
+    fraction = re.search(r"\.(\d+)", str(system.get("SystemTime")))
+    since = f"{int(moment.timestamp())}.{fraction[1][:9].ljust(9, '0') if fraction else '0'}" if moment else ""
+    params = {"filters": json.dumps({"type": ["container", "image"]}), **({"since": since} if since else {})}
+    return client.call("GET", "/events", params=params, stream=True)
+
+
+def _unless_gone(look: Callable[[], Any]) -> Any:
+    """Return what a look-up gives; ``None`` if it has gone since it was listed."""
+    try:
+        return look()
+    except APIError as error:
+        if error.response is not None and error.response.status_code == 404:
+            return None
+        raise

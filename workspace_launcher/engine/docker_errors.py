@@ -78,6 +78,8 @@ def translate(error: BaseException, host: str) -> LauncherError:
     if isinstance(error, docker_errors.APIError):
         status = error.response.status_code if error.response is not None else None
         return from_engine(str(error.explanation or ""), status)
+    if isinstance(error, docker_errors.NullResource):
+        return NotFound("There is nothing without a name.")
     if isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)):
         return EngineUnavailable(f"The container engine at {host} did not answer in time.", reason="engine_timeout")
     if isinstance(

@@ -1,68 +1,142 @@
-"""Streams of docker's client, which block, as asynchronous iterators that end at once when they are closed."""
+"""Answers that go on and on, brought to the event loop and ended when nobody listens any more.
+
+A thread of its own reads each (the SDK blocks); the listener's leaving shuts the socket down, which wakes the thread.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
+import requests
+
+from .docker_client import Client
 from .docker_connection import DockerConnection
-from .docker_errors import translate
 
-_END = object()
-BACKLOG = 256
-"""Items read ahead; the reading thread then waits, so that a slow consumer slows the engine and not our memory."""
+_AHEAD = 64
+"""How many pieces may wait for the listener before the thread stops reading."""
 
 
-async def stream(connection: DockerConnection, begin: Callable[[Any], Any], *, first: Any = None) -> AsyncIterator[Any]:
-    """Yield what a blocking stream gives.
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body as it comes, without waiting for any amount."""
+    raw = response.raw
+    if getattr(raw, "chunked", False):
+        yield from raw.read_chunked()
+        return
+    # A stream without length or chunks, as of a command: the standard library's reader gives what is there.
+    body: Any = raw._fp
+    while piece := body.read1(65536):
+        yield piece
+
+
+def _without_timeout(response: requests.Response) -> None:
+    """Let the connection be silent for as long as it likes, now that the answer has begun."""
+    with contextlib.suppress(AttributeError, OSError):
+        body: Any = response.raw._fp
+        sock: socket.socket = body.fp.raw._sock
+        sock.settimeout(None)
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+class _Reader:
+    """The thread that reads one answer, and the queue to the listener."""
+
+    def __init__(self, connection: DockerConnection, ask: Callable[[Client], requests.Response]) -> None:
+        self._connection = connection
+        self._ask = ask
+        self._loop = asyncio.get_running_loop()
+        self.queue: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
+        self.ended = asyncio.Event()
+        self._free = threading.Semaphore(_AHEAD)
+        self._lock = threading.Lock()
+        self._handle: socket.socket | None = None
+        self._left = False
+        threading.Thread(target=self._run, name="engine-stream", daemon=True).start()
+
+    def took(self) -> None:
+        """Say that the listener has taken a piece."""
+        self._free.release()
+
+    def leave(self) -> None:
+        """Say that nobody listens any more."""
+        with self._lock:
+            self._left = True
+            if self._handle is not None:
+                with contextlib.suppress(OSError):
+                    self._handle.shutdown(socket.SHUT_RDWR)
+        self._free.release()
+
+    def _give(self, item: bytes | BaseException | None) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop has been closed: nobody waits.
+            self._loop.call_soon_threadsafe(self.queue.put_nowait, item)
+
+    def _run(self) -> None:
+        client: Client | None = None
+        try:
+            client = self._connection.client()
+            with self._ask(client) as response:
+                self._read(response)
+            self._give(None)
+        except BaseException as error:
+            self._give(None if self._left else self._connection.failed(error, client))
+        finally:
+            with self._lock:
+                if self._handle is not None:
+                    self._handle.close()
+                    self._handle = None
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.ended.set)
+
+    def _read(self, response: requests.Response) -> None:
+        _without_timeout(response)
+        with self._lock:
+            # A second handle of the same connection: it can be shut down whatever the first is doing, under TLS too.
+            self._handle = socket.socket(fileno=os.dup(response.raw.fileno()))
+            if self._left:
+                return
+        self._give(b"")
+        for piece in _pieces(response):
+            self._free.acquire()
+            if self._left:
+                return
+            if piece:
+                self._give(piece)
+            else:
+                self._free.release()
+
+
+async def stream(
+    connection: DockerConnection, ask: Callable[[Client], requests.Response]
+) -> AsyncGenerator[bytes, None]:
+    """Yield the body of an answer as it comes: first ``b""`` once it has begun, then what there is.
 
     Parameters
     ----------
     connection
-        Where to ask.
-    begin
-        Asks, and returns docker's ``CancellableStream``.
-    first
-        Is yielded as soon as the engine has answered, unless ``None``.
+        The way to the engine.
+    ask
+        Makes the request, with ``stream=True``; called in the reading thread.
+
+    Raises
+    ------
+    LauncherError
+        What the engine refuses with; ``EngineUnavailable`` if the connection is lost before the end.
     """
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[Any] = asyncio.Queue()
-    room = threading.Semaphore(BACKLOG)
-    opened: list[Any] = []
-    closed = threading.Event()
-
-    def put(item: Any) -> None:
-        if not closed.is_set():
-            loop.call_soon_threadsafe(queue.put_nowait, item)
-
-    def read() -> None:
-        try:
-            source = begin(connection.client())
-            opened.append(source)
-            if first is not None:
-                put(first)
-            for item in source:
-                room.acquire()
-                if closed.is_set():
-                    return
-                put(item)
-            put(_END)
-        except Exception as error:
-            put(translate(error, connection.address()))
-
-    # A thread of its own: it may live as long as the server, and would take one of a pool's.
-    threading.Thread(target=read, name="engine-stream", daemon=True).start()
+    reader = _Reader(connection, ask)
     try:
-        while (item := await queue.get()) is not _END:
-            if isinstance(item, Exception):
+        while (item := await reader.queue.get()) is not None:
+            if isinstance(item, BaseException):
                 raise item
+            if item:
+                reader.took()
             yield item
-            if item is not first:
-                room.release()
     finally:
-        closed.set()
-        room.release()
-        for source in opened:
-            source.close()
+        reader.leave()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(reader.ended.wait(), 2)

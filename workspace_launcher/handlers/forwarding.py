@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 import struct
 import sys
@@ -57,6 +58,14 @@ class WorkspaceHandler(LauncherHandler):
         """What knows the workspaces."""
         lookup: EndpointLookup = self.services.lookup
         return lookup
+
+    def set_default_headers(self) -> None:
+        """Set none: an answer has the workspace's, and what we answer ourselves sets its own."""
+
+    def _log(self) -> None:
+        """Log what went wrong, and the rest only where the server logs for debugging."""
+        if self.get_status() >= 400 or self.settings["serverapp"].log_level <= logging.DEBUG:
+            super()._log()
 
     def is_navigation(self) -> bool:
         """Return whether a browser asks for a page to show."""

@@ -7,8 +7,9 @@ from tornado.iostream import StreamClosedError
 
 from ..errors import Forbidden, InvalidRequest, LauncherError, NotFound, WorkspaceUnreachable
 from ..proxy.headers import is_websocket_upgrade, request_headers, response_headers
+from ..proxy.splice import Splice, splice_stream, take_over
 from ..proxy.targets import backend_path
-from ..proxy.websocket import HandshakeRefused, accept_of, checked_key, dial, splice
+from ..proxy.websocket import HandshakeRefused, accept_of, checked_key, dial
 from .forwarding import Passage, WorkspaceHandler
 
 
@@ -66,7 +67,7 @@ class SocketForwarding(WorkspaceHandler):
         key = checked_key(headers.get_list("Sec-WebSocket-Key"))
         path = backend_path(passage.path, passage.border)
         offered = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions")
-        backend, answer = await dial(
+        backend, first, answer = await dial(
             passage.endpoint,
             target=path + passage.query,
             headers=request_headers(
@@ -96,19 +97,22 @@ class SocketForwarding(WorkspaceHandler):
         self._log()
         client = self.detach()
 
-        def cut() -> None:
-            client.close()
-            backend.close()
-
         def touch() -> None:
             lookup.touch(passage.owner, passage.name)
 
-        with proxy.tracked(passage.workspace_id, cut, passage.browser_user):
-            try:
-                await client.write("\r\n".join(lines).encode("latin-1"))
-                touch()
-                await splice(client, backend, touch)
-            except StreamClosedError:
-                pass
-            finally:
-                cut()
+        try:
+            await client.write("\r\n".join(lines).encode("latin-1"))
+            touch()
+            taken = await take_over(client)
+            if taken is None:
+                with proxy.tracked(passage.workspace_id, client.close, passage.browser_user):
+                    await splice_stream(client, backend, first, touch)
+            else:
+                splice = Splice(taken[0], backend, from_first=taken[1], from_second=first, touch=touch)
+                with proxy.tracked(passage.workspace_id, splice.close, passage.browser_user):
+                    await splice.run()
+        except StreamClosedError:
+            pass
+        finally:
+            client.close()
+            backend.close()

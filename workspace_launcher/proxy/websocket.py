@@ -1,4 +1,4 @@
-"""WebSockets to workspaces: a handshake of our own (RFC 6455 section 4), then bytes, spliced both ways."""
+"""The handshake of a WebSocket with a workspace (RFC 6455 section 4)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ import binascii
 import hashlib
 import re
 import socket
-from collections.abc import Callable
-
-from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 
 from ..errors import InvalidRequest, WorkspaceTimeout, WorkspaceUnreachable
 from ..models import Endpoint
 from .headers import HeaderList
 
-BLOCK = 1 << 16
 LONGEST_HANDSHAKE = 1 << 16
-TOUCH_SECONDS = 10.0
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})(?: .*)?")
 
@@ -61,7 +56,7 @@ async def dial(
     key: str,
     connect_timeout: float,
     answer_timeout: float,
-) -> tuple[IOStream, HeaderList]:
+) -> tuple[socket.socket, bytes, HeaderList]:
     """Open a WebSocket to a workspace.
 
     Parameters
@@ -80,7 +75,7 @@ async def dial(
     Returns
     -------
     tuple
-        The connection, at its first frame, and the headers of the answer, framing and handshake's own left out.
+        The connection, what came after the answer, and the answer's headers.
 
     Raises
     ------
@@ -89,30 +84,39 @@ async def dial(
     WorkspaceTimeout, WorkspaceUnreachable
         It did not answer in time, or properly.
     """
-    stream = await _connect(endpoint, connect_timeout)
+    connection = await _connect(endpoint, connect_timeout)
+    loop = asyncio.get_running_loop()
     try:
         lines = [f"GET {target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in [*headers, *handshake]]
         lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}"]
         if any("\r" in line or "\n" in line or "\0" in line for line in lines):
             raise InvalidRequest("A header of this request is invalid.", reason="invalid_header")
-        await stream.write("\r\n".join([*lines, "", ""]).encode())
-        answer = await asyncio.wait_for(
-            stream.read_until(b"\r\n\r\n", max_bytes=LONGEST_HANDSHAKE), timeout=answer_timeout
-        )
-        return stream, _checked_answer(answer, key, handshake)
+
+        async def exchange() -> bytes:
+            await loop.sock_sendall(connection, "\r\n".join([*lines, "", ""]).encode())
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                block = await loop.sock_recv(connection, LONGEST_HANDSHAKE)
+                answer += block
+                if not block or len(answer) > LONGEST_HANDSHAKE:
+                    raise WorkspaceUnreachable("The workspace broke off the connection.")
+            return answer
+
+        answer, _, rest = (await asyncio.wait_for(exchange(), answer_timeout)).partition(b"\r\n\r\n")
+        return connection, rest, _checked_answer(answer, key, handshake)
     except asyncio.TimeoutError:
-        stream.close()
+        connection.close()
         raise WorkspaceTimeout("The workspace did not answer in time.") from None
-    except (StreamClosedError, UnsatisfiableReadError):
-        stream.close()
+    except OSError:
+        connection.close()
         raise WorkspaceUnreachable("The workspace broke off the connection.") from None
     except BaseException:
-        stream.close()
+        connection.close()
         raise
 
 
-async def _connect(endpoint: Endpoint, timeout: float) -> IOStream:
+async def _connect(endpoint: Endpoint, timeout: float) -> socket.socket:
     loop = asyncio.get_running_loop()
     try:
         addresses = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
@@ -132,12 +136,12 @@ async def _connect(endpoint: Endpoint, timeout: float) -> IOStream:
     except BaseException:
         connection.close()
         raise
-    return IOStream(connection, read_chunk_size=BLOCK)
+    return connection
 
 
 def _checked_answer(answer: bytes, key: str, handshake: HeaderList) -> HeaderList:
     """Return the headers of a workspace's 101, its handshake checked."""
-    first, *lines = answer[:-4].split(b"\r\n")
+    first, *lines = answer.split(b"\r\n")
     status = _STATUS_LINE.fullmatch(first)
     if status is None:
         raise WorkspaceUnreachable("The workspace does not speak HTTP.", reason="invalid_answer")
@@ -167,52 +171,3 @@ def _checked_answer(answer: bytes, key: str, handshake: HeaderList) -> HeaderLis
     ):
         raise WorkspaceUnreachable("The workspace's WebSocket handshake is wrong.", reason="invalid_answer")
     return headers
-
-
-def keep_alive(connection: socket.socket) -> None:
-    """Let the system find out when the peer of an idle connection is gone, and send small messages at once."""
-    try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 20), ("TCP_KEEPCNT", 3), ("TCP_NODELAY", 1)):
-            if hasattr(socket, option):
-                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
-    except OSError:
-        pass  # a Unix socket, or one that is closed already
-
-
-async def splice(client: IOStream, backend: IOStream, touch: Callable[[], None]) -> None:
-    """Pass bytes both ways until either side closes or the task is cancelled; then close both.
-
-    Parameters
-    ----------
-    touch
-        Called at most every ten seconds while bytes flow.
-    """
-    for stream in (client, backend):
-        if stream.socket is not None:
-            keep_alive(stream.socket)
-        stream.set_close_callback(None)
-    loop = asyncio.get_running_loop()
-    touched = loop.time()
-
-    async def pump(source: IOStream, sink: IOStream) -> None:
-        nonlocal touched
-        try:
-            while True:
-                block = await source.read_bytes(BLOCK, partial=True)
-                await sink.write(block)
-                now = loop.time()
-                if now - touched > TOUCH_SECONDS:
-                    touched = now
-                    touch()
-        except (StreamClosedError, OSError):
-            pass
-
-    pumps = [asyncio.ensure_future(pump(client, backend)), asyncio.ensure_future(pump(backend, client))]
-    try:
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in pumps:
-            one.cancel()
-        client.close()
-        backend.close()

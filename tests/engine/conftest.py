@@ -1,0 +1,154 @@
+"""What tests against a real engine share: a tiny image of our own, the adapter, and tidying up by name."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import secrets
+import tarfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.models import ContainerSpec
+
+PREFIX = "wltest-"
+TINY = "wltest-tiny:latest"
+APPLETS = (
+    ["sh", "grep", "cat", "echo", "env", "id", "ls", "mkdir", "mount", "nc", "rm", "sleep", "stty", "touch", "true", "dd", "seq", "kill", "ps", "wget", "tail", "setsid", "chmod"]
+)
+
+
+def tiny_file_system() -> bytes:
+    """Return a tar of a file system with busybox alone (Debian's busybox-static)."""
+    binary = Path("/bin/busybox").read_bytes()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in ("bin", "etc", "tmp", "proc", "sys", "dev"):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
+            tar.addfile(folder)
+        program = tarfile.TarInfo("bin/busybox")
+        program.size, program.mode = len(binary), 0o755
+        tar.addfile(program, io.BytesIO(binary))
+        for applet in APPLETS:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+        content = b"root:x:0:0:root:/:/bin/sh\njo:x:1000:1000:jo:/tmp:/bin/sh\n"
+        passwd = tarfile.TarInfo("etc/passwd")
+        passwd.size = len(content)
+        tar.addfile(passwd, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def import_tiny(api: Any, reference: str = TINY) -> str:
+    """Give an engine the tiny image, with a command, a label, a variable and a port of its own."""
+    repository, _, tag = reference.partition(":")
+    changes = [
+        "ENV PATH=/bin FROM_IMAGE=yes",
+        'CMD ["sleep","1000"]',
+        "LABEL from.image=yes",
+        "EXPOSE 8888/tcp",
+        "USER 0",
+        "WORKDIR /tmp",
+    ]
+    api.import_image_from_data(tiny_file_system(), repository=repository, tag=tag, changes=changes)
+    return reference
+
+
+def tidy(api: Any) -> None:
+    """Remove all that tests have left, by its name or label."""
+    for row in api.containers(all=True, filters={"name": f"^/{PREFIX}"}):
+        with contextlib.suppress(docker.errors.APIError):
+            api.remove_container(row["Id"], force=True, v=True)
+    for row in api.images():
+        for tag in row.get("RepoTags") or ():
+            if tag.startswith(PREFIX) and tag != TINY:
+                with contextlib.suppress(docker.errors.APIError):
+                    api.remove_image(tag, force=True)
+    for row in api.networks():
+        if row["Name"].startswith(PREFIX):
+            with contextlib.suppress(docker.errors.APIError):
+                api.remove_network(row["Id"])
+
+
+@pytest.fixture(scope="session")
+def docker_api() -> Iterator[Any]:
+    """The SDK itself, to prepare and to look behind the adapter's back."""
+    api = docker.APIClient(version="auto", timeout=60)
+    tidy(api)
+    yield api
+    tidy(api)
+    api.close()
+
+
+@pytest.fixture(scope="session")
+def tiny(docker_api: Any) -> Iterator[str]:
+    yield import_tiny(docker_api)
+    with contextlib.suppress(docker.errors.APIError):
+        docker_api.remove_image(TINY)
+
+
+@pytest.fixture(scope="session")
+def docker_engine(docker_api: Any) -> Iterator[DockerEngine]:
+    """The adapter, on the engine that the environment names. It belongs to no event loop."""
+    engine = DockerEngine(host=None, timeout=60)
+    yield engine
+    engine._connection.close()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"{PREFIX}{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+async def network(docker_engine: DockerEngine) -> AsyncIterator[str]:
+    network = f"{PREFIX}{secrets.token_hex(4)}"
+    await docker_engine.ensure_network(network, labels={"wltest": "1"})
+    yield network
+    await docker_engine.remove_network(network)
+
+
+@pytest.fixture
+def make_spec(name: str, tiny: str) -> Callable[..., ContainerSpec]:
+    """Make the specification of a container, with what a test asks for besides."""
+
+    def make(**changes: Any) -> ContainerSpec:
+        values: dict[str, Any] = {
+            "name": name,
+            "image": tiny,
+            "labels": {"wltest": "1"},
+            "environment": {"PATH": "/bin"},
+            "user": None,
+            "groups": (),
+            "hostname": "wltest",
+            "network": "none",
+            "stop_timeout": 1,
+        }
+        return ContainerSpec(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def made(docker_api: Any, name: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of the container that the test makes; its output is shown if the test fails, and it is removed."""
+    yield name
+    for row in docker_api.containers(all=True, filters={"name": f"^/{name}"}):
+        with contextlib.suppress(docker.errors.APIError):
+            print(row["Names"], docker_api.logs(row["Id"], tail=40).decode("utf-8", "replace"))
+            docker_api.remove_container(row["Id"], force=True, v=True)
+
+
+@pytest.fixture
+async def running(docker_engine: DockerEngine, make_spec: Callable[..., ContainerSpec], made: str) -> str:
+    """The ID of a running container that does nothing."""
+    identifier = await docker_engine.create_container(make_spec())
+    await docker_engine.start_container(identifier)
+    return identifier

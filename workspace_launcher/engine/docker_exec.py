@@ -1,0 +1,104 @@
+"""Commands in running containers, with an end: a command that takes too long, or that nobody waits for, is killed.
+
+The engine has no call to kill a command. So each carries a mark in its environment, which its children inherit, and a
+second command, as the same user, kills whatever bears the mark. That needs ``sh`` and ``grep`` in the container; where they
+are missing, or the command has become another user, it goes on unseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+
+from ..errors import Conflict, LauncherError, WorkspaceStopped, WorkspaceTimeout
+from ..models import ExecResult
+from .docker_client import Client
+from .docker_connection import DockerConnection
+from .docker_streams import stream
+from .multiplexed import Frames
+
+MARK = "WORKSPACE_LAUNCHER_EXEC"
+
+# Again until none is left: one may fork while the others die. The killing shell does not bear the mark itself.
+_KILL = (
+    'n=0; while [ "$n" -lt 20 ]; do found=; for p in /proc/[0-9]*; do'
+    f' grep -qs "{MARK}=$1" "$p/environ" && kill -9 "${{p#/proc/}}" 2>/dev/null && found=1; done;'
+    ' [ -n "$found" ] || exit 0; n=$((n+1)); done'
+)
+
+
+async def execute(
+    connection: DockerConnection,
+    container: str,
+    command: Sequence[str],
+    *,
+    user: str | None,
+    environment: Mapping[str, str],
+    timeout: float,
+    output_limit: int,
+) -> ExecResult:
+    """Run a command to its end; see :meth:`workspace_launcher.engine.base.Engine.execute`."""
+    mark = secrets.token_hex(16)
+    try:
+        identifier = await _prepare(connection, container, command, user, {**environment, MARK: mark})
+    except Conflict as error:
+        # It does not run, or is paused; the engine's sentence says which.
+        raise WorkspaceStopped(error.message) from None
+    output = bytearray()
+    try:
+        await asyncio.wait_for(_collect(connection, identifier, output, output_limit), timeout)
+    except asyncio.TimeoutError:
+        await _kill(connection, container, user, mark)
+        raise WorkspaceTimeout(
+            f"The command did not end within {timeout:g} s and was killed.", reason="command_timeout"
+        ) from None
+    except asyncio.CancelledError:
+        await asyncio.shield(_kill(connection, container, user, mark))
+        raise
+    except Conflict as error:
+        raise WorkspaceStopped(error.message) from None
+    answer = await connection.quick(lambda client: client.exec_inspect(identifier))
+    exit_code = answer.get("ExitCode")
+    if exit_code is None:
+        raise WorkspaceStopped("The workspace stopped while the command ran.")
+    return ExecResult(exit_code=int(exit_code), output=bytes(output))
+
+
+async def _prepare(
+    connection: DockerConnection,
+    container: str,
+    command: Sequence[str],
+    user: str | None,
+    environment: Mapping[str, str],
+) -> str:
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    answer: Mapping[str, Any] = await connection.quick(
+        lambda client: client.exec_create(container, list(command), user=user or "", environment=variables)
+    )
+    return str(answer["Id"])
+
+
+async def _collect(connection: DockerConnection, identifier: str, output: bytearray, limit: int) -> None:
+    """Start a prepared command and read its output to the end, keeping ``limit`` bytes."""
+
+    def ask(client: Client) -> requests.Response:
+        return client.call("POST", f"/exec/{identifier}/start", json={"Detach": False, "Tty": False}, stream=True)
+
+    frames = Frames()
+    pieces = stream(connection, ask)
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            output += frames.feed(piece)[: limit - len(output)]
+
+
+async def _kill(connection: DockerConnection, container: str, user: str | None, mark: str) -> None:
+    """Kill what bears a mark; a container that has stopped by now needs none."""
+    command = ["sh", "-c", _KILL, "sh", mark]
+    with contextlib.suppress(LauncherError, asyncio.TimeoutError):
+        identifier = await _prepare(connection, container, command, user, {})
+        await asyncio.wait_for(_collect(connection, identifier, bytearray(), 0), 10)

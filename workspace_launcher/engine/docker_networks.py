@@ -1,0 +1,64 @@
+"""Networks of containers that cannot reach one another. Blocking functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from docker.errors import APIError
+
+from ..errors import EngineError
+from . import arguments
+from .docker_client import Client
+
+
+def _named(client: Client, name: str) -> list[Any]:
+    """List the networks of exactly this name, oldest first: engines filter by parts of names, and names can repeat."""
+    found = client.networks(filters={"name": [f"^{re.escape(name)}$"]})
+    return sorted((one for one in found if one["Name"] == name), key=lambda one: (one.get("Created", ""), one["Id"]))
+
+
+def ensure(client: Client, name: str, labels: Mapping[str, str]) -> None:
+    """Make the network unless it is there; of two that were made at once, only the older stays.
+
+    Raises
+    ------
+    EngineError
+        If there is a network of that name in which containers can reach one another.
+    """
+    found = _named(client, name)
+    if not found:
+        try:
+            client.call("POST", "/networks/create", json=arguments.network_body(name, labels))
+        except APIError as error:
+            if "already exists" not in str(error.explanation):
+                raise
+        found = _named(client, name)
+    for extra in found[1:]:
+        _remove(client, extra["Id"])
+    option = "com.docker.network.bridge.enable_icc"
+    if found and (found[0].get("Options") or {}).get(option) != "false":
+        raise EngineError(
+            f"There is a network {name} already, in which containers can reach one another. Remove it, so that it can be "
+            "made anew.",
+            reason="network_not_isolated",
+        )
+
+
+def remove(client: Client, name: str) -> bool:
+    """Remove the network; ``False`` if a container uses it."""
+    removed = [_remove(client, one["Id"]) for one in _named(client, name)]
+    return all(removed)
+
+
+def _remove(client: Client, identifier: str) -> bool:
+    try:
+        client.remove_network(identifier)
+    except APIError as error:
+        if "active endpoints" in str(error.explanation):
+            return False
+        if error.response is not None and error.response.status_code == 404:
+            return True
+        raise
+    return True

@@ -1,0 +1,227 @@
+"""Image archives, as ``docker save`` writes and ``docker load`` reads them. Pure but for reading the given file.
+
+The format is that of https://github.com/moby/docker-image-spec/blob/main/spec.md, *Combined image JSON and filesystem
+changeset format*: ``manifest.json`` names a configuration and the layers' tar files, bottom first.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import EngineError
+
+_CHUNK = 1 << 20
+
+
+def now() -> str:
+    """Return the time as images write it: RFC 3339 in UTC."""
+    return datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def configuration(
+    *,
+    parent: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    layers: Sequence[str],
+    labels: Mapping[str, str],
+    author: str,
+    message: str,
+) -> dict[str, Any]:
+    """Compose the configuration of an image that is its parent, our labels and perhaps one more layer.
+
+    Parameters
+    ----------
+    parent
+        The engine's inspection of the parent image.
+    history
+        The parent's history as configurations hold it, oldest first.
+    layers
+        Digests of the new image's layers, bottom first.
+    labels, author, message
+        What is added.
+    """
+    # What containers alone have stays out, should a parent have been committed by others.
+    config = {
+        name: copy.deepcopy(value)
+        for name, value in (parent.get("Config") or {}).items()
+        if value and name not in ("Image", "Hostname", "Domainname")
+    }
+    config["Labels"] = {**config.get("Labels", {}), **labels}
+    created = now()
+    entry: dict[str, Any] = {
+        "created": created,
+        "author": author,
+        "created_by": "workspace-launcher commit",
+        "comment": message,
+    }
+    if len(layers) == len((parent.get("RootFS") or {}).get("Layers") or ()):
+        entry["empty_layer"] = True
+    body: dict[str, Any] = {
+        "architecture": parent.get("Architecture") or "amd64",
+        "os": parent.get("Os") or "linux",
+        "created": created,
+        "author": author,
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": list(layers)},
+        "history": [*history, entry],
+    }
+    if parent.get("Variant"):
+        body["variant"] = parent["Variant"]
+    return body
+
+
+def history(entries: Sequence[Mapping[str, Any]], layers: int) -> list[dict[str, Any]]:
+    """Turn the engine's history of an image (``GET /images/{id}/history``, newest first) into that of a configuration.
+
+    The engine does not say which entries made no layer, and a layer may hold nothing; a configuration must have exactly
+    one entry for each layer. Those of a size made one; of the others those that ran or copied something are taken first.
+
+    Parameters
+    ----------
+    entries
+        The engine's answer.
+    layers
+        How many layers the image has.
+    """
+    rows = list(reversed(entries))
+    filled = {index for index, row in enumerate(rows) if row.get("Size")}
+    spare = [index for index, row in enumerate(rows) if index not in filled]
+    spare.sort(key=lambda index: (_is_metadata(str(rows[index].get("CreatedBy") or "")), index))
+    filled.update(spare[: max(0, layers - len(filled))])
+    if len(filled) != layers:
+        return [{"created_by": "a layer of the parent image"} for _ in range(layers)]
+    return [_entry(row, empty=index not in filled) for index, row in enumerate(rows)]
+
+
+def _entry(row: Mapping[str, Any], *, empty: bool) -> dict[str, Any]:
+    created = datetime.fromtimestamp(max(0, int(row.get("Created") or 0)), timezone.utc)
+    entry: dict[str, Any] = {"created": created.isoformat().replace("+00:00", "Z")}
+    if row.get("CreatedBy"):
+        entry["created_by"] = row["CreatedBy"]
+    if row.get("Comment"):
+        entry["comment"] = row["Comment"]
+    if empty:
+        entry["empty_layer"] = True
+    return entry
+
+
+def _is_metadata(created_by: str) -> bool:
+    words = created_by.replace("/bin/sh -c #(nop)", "").split()
+    return bool(words) and words[0] in (
+        "ARG",
+        "CMD",
+        "ENTRYPOINT",
+        "ENV",
+        "EXPOSE",
+        "HEALTHCHECK",
+        "LABEL",
+        "MAINTAINER",
+        "ONBUILD",
+        "SHELL",
+        "STOPSIGNAL",
+        "USER",
+        "VOLUME",
+    )
+
+
+def without_layers(config: Mapping[str, Any], reference: str) -> tuple[str, bytes]:
+    """Return an image's ID and an archive that names its layers but holds none: the engine must have them.
+
+    Parameters
+    ----------
+    config
+        The image's configuration.
+    reference
+        ``repository:tag`` for it.
+    """
+    body = _json(config)
+    digest = hashlib.sha256(body).hexdigest()
+    names = [f"{digest_of.removeprefix('sha256:')}/layer.tar" for digest_of in config["rootfs"]["diff_ids"]]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in (
+            (f"{digest}.json", body),
+            ("manifest.json", _manifest(f"{digest}.json", reference, names)),
+        ):
+            tar.addfile(_member(name, len(content)), io.BytesIO(content))
+    return f"sha256:{digest}", buffer.getvalue()
+
+
+def rewritten(saved: Path, reference: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Iterator[bytes]:
+    """Yield an archive like a saved one of a single image, with another configuration and reference.
+
+    Parameters
+    ----------
+    saved
+        A file that ``docker save`` wrote, of any engine.
+    reference
+        ``repository:tag`` for the image.
+    change
+        Is given the saved configuration and returns the new one.
+
+    Raises
+    ------
+    EngineError
+        If the file is no archive of one image.
+    """
+    with tarfile.open(saved, mode="r:") as tar:
+        try:
+            manifest = json.load(_open(tar, "manifest.json"))
+            (item,) = manifest
+            config = change(json.load(_open(tar, item["Config"])))
+            layers = [str(name) for name in item["Layers"]]
+        except (KeyError, TypeError, ValueError, tarfile.TarError):
+            raise EngineError("The container engine saved an image in a form that is not understood.") from None
+        body = _json(config)
+        name = f"{hashlib.sha256(body).hexdigest()}.json"
+        yield from _file(name, io.BytesIO(body), len(body))
+        for layer in dict.fromkeys(layers):
+            stream, size = _resolved(tar, layer)
+            yield from _file(layer, stream, size)
+        content = _manifest(name, reference, layers)
+        yield from _file("manifest.json", io.BytesIO(content), len(content))
+        yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _open(tar: tarfile.TarFile, name: str) -> BinaryIO:
+    stream = tar.extractfile(name)
+    if stream is None:
+        raise KeyError(name)
+    return stream  # type: ignore[return-value]
+
+
+def _resolved(tar: tarfile.TarFile, name: str) -> tuple[BinaryIO, int]:
+    """Open a layer, which may be a link to another of the same content."""
+    stream = _open(tar, name)
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    return stream, size
+
+
+def _file(name: str, stream: BinaryIO, size: int) -> Iterator[bytes]:
+    yield _member(name, size).tobuf(tarfile.PAX_FORMAT)
+    while chunk := stream.read(_CHUNK):
+        yield chunk
+    yield bytes(-size % tarfile.BLOCKSIZE)
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def _manifest(config: str, reference: str, layers: Sequence[str]) -> bytes:
+    return _json([{"Config": config, "RepoTags": [reference], "Layers": list(layers)}])
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
