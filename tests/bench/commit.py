@@ -31,19 +31,19 @@ async def measure(rounds: int) -> dict[str, list[float]]:
     }
     for size, write in (("little", "echo x > /tmp/x"), ("200mb", "head -c 200000000 /dev/urandom > /tmp/big")):
         container: Any = client.containers.run(
-            IMAGE, ["sleep", "600"], detach=True, name=f"wltest-bench-{secrets.token_hex(4)}", user="0"
+            IMAGE, ["sleep", "600"], detach=True, name=f"wlbench-{secrets.token_hex(4)}", user="0"
         )
         try:
             container.exec_run(["sh", "-c", write])
             for _ in range(rounds):
                 begun = time.perf_counter()
-                image = container.commit(repository="wltest-bench", tag="sdk")
+                image = container.commit(repository="wlbench", tag="sdk")
                 samples[f"sdk_{size}"].append(time.perf_counter() - begun)
                 client.images.remove(image.id, force=True)
                 begun = time.perf_counter()
                 ours = await engine.commit_container(
                     container.id,
-                    reference="wltest-bench:ours",
+                    reference="wlbench:ours",
                     parent=str(parent),
                     labels={"a": "b"},
                     author="bench",

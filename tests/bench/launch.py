@@ -38,7 +38,7 @@ def poll(url: str, token: str) -> None:
 
 def by_sdk(client: Any, image: str) -> float:
     """Create, start and poll; seconds."""
-    name = f"wltest-bench-{secrets.token_hex(4)}"
+    name = f"wlbench-{secrets.token_hex(4)}"
     begun = time.perf_counter()
     container = client.containers.create(
         image, name=name, ports={"8888/tcp": ("127.0.0.1", None)}, environment={"JUPYTER_TOKEN": "t"}
@@ -75,7 +75,7 @@ def main() -> None:
     if options.stock:
         samples["stock"] = []
     with tempfile.TemporaryDirectory() as directory:
-        server = RunningServer(Path(directory), f"wltest-{secrets.token_hex(4)}")
+        server = RunningServer(Path(directory), f"wlbench-{secrets.token_hex(4)}")
         try:
             # Keeps the owner's network, as it is for everyone but on the first launch of all.
             server.launch(name="keeper")

@@ -19,10 +19,10 @@ import secrets
 import socket
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from docker.errors import APIError
 
@@ -42,6 +42,8 @@ from .base import ProgressCallback
 from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_load import SECONDS, EarlyLoad, load
+
+T = TypeVar("T")
 
 INTERMEDIATE = "workspace-launcher.intermediate"
 """Label of an intermediate image: the host and process that made it."""
@@ -78,93 +80,94 @@ class Committer:
         self._connection = connection
         self._complete = complete_archives
         self._busy: set[str] = set()
-        self._tasks: set[asyncio.Task[Image]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def commit(self, wish: Wish, progress: ProgressCallback) -> Image:
         """Commit; cancelling waits for the engine, which cannot be told to stop, and leaves nothing behind."""
-        work = _Work(self._connection, wish, progress, self._busy, complete=self._complete)
-        task = asyncio.create_task(work.run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if wish.container in self._busy:
+            raise Busy("This workspace is being committed already.")
+        self._busy.add(wish.container)
+        work = _Work(self._connection, wish, progress, complete=self._complete)
+        task = self._keep(work.run())
+        task.add_done_callback(lambda _: self._busy.discard(wish.container))
         try:
-            return await asyncio.shield(task)
+            image = await asyncio.shield(task)
         except asyncio.CancelledError:
             work.cancelled = True
             await asyncio.wait({task})
             if not task.cancelled() and task.exception() is None:
                 await work.undo()
+            await work.clean()
             raise
+        except LauncherError:
+            await work.clean()
+            raise
+        # Nobody need wait for it.
+        self._keep(work.clean())
+        return image
+
+    def _keep(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def finish(self) -> None:
-        """Wait for commits that were cancelled, so that they leave nothing behind."""
-        if self._tasks:
+        """Wait for what goes on in the background, so that nothing is left behind."""
+        while self._tasks:
             await asyncio.wait(set(self._tasks))
 
 
 class _Work:
-    """One commit."""
+    """One commit. The engine begins with it at once: what else must be known is asked meanwhile."""
 
-    def __init__(
-        self, connection: DockerConnection, wish: Wish, progress: ProgressCallback, busy: set[str], *, complete: bool
-    ) -> None:
+    def __init__(self, connection: DockerConnection, wish: Wish, progress: ProgressCallback, *, complete: bool) -> None:
         self._connection = connection
         self._wish = wish
         self._progress = progress
-        self._busy = busy
         self._complete = complete
+        self._intermediate = ""
         self.cancelled = False
 
     async def run(self) -> Image:
-        identifier, parent = await self._connection.quick(self._look)
-        if identifier in self._busy:
-            raise Busy("This workspace is being committed already.")
-        self._busy.add(identifier)
-        try:
-            return await self._run(identifier, parent)
-        finally:
-            self._busy.discard(identifier)
-
-    def _look(self, client: Client) -> tuple[str, dict[str, Any]]:
-        """Find the container and its parent image. Blocks."""
-        container = client.container(self._wish.container)
-        parent = client.image(self._wish.parent)
-        if container["Image"] != parent["Id"]:
-            raise InvalidRequest("The parent of a commit must be the image that the container runs.")
-        return str(container["Id"]), parent
-
-    async def _run(self, identifier: str, parent: dict[str, Any]) -> Image:
         self._progress(None, "Storing what changed")
-        storing = asyncio.create_task(self._connection.slow(lambda client: self._store(client, identifier)))
+        storing = asyncio.create_task(self._connection.slow(self._store))
         early = None if self._complete else EarlyLoad(self._connection)
-        intermediate = ""
         try:
-            entries = await self._connection.quick(lambda client: client.image_history(parent["Id"]))
-            intermediate = await storing
-            self._check()
-            self._progress(0.8, "Writing the image's configuration")
-            if early is not None:
-                try:
-                    image = await self._compose(early, intermediate, parent, entries)
-                except EngineError as error:
-                    if isinstance(error, (EngineUnavailable, NoSpace)):
-                        raise
-                    early = None
-            if early is None:
-                self._progress(0.8, "Copying the image")
-                image = await self._connection.slow(lambda client: self._rewrite(client, intermediate, parent))
-            if self.cancelled:
-                await self.undo()
-                self._check()
-            return image
+            return await self._run(storing, early)
         finally:
             if early is not None:
                 early.abandon()
-            if not intermediate:
-                with contextlib.suppress(LauncherError):
-                    intermediate = await storing
-            if intermediate:
-                with contextlib.suppress(LauncherError):
-                    await self._connection.slow(lambda client: remove_unnamed(client, intermediate))
+            with contextlib.suppress(LauncherError):
+                self._intermediate = await storing
+
+    async def _run(self, storing: asyncio.Task[str], early: EarlyLoad | None) -> Image:
+        parent, entries = await self._connection.quick(self._look)
+        intermediate = await storing
+        self._check()
+        self._progress(0.8, "Writing the image's configuration")
+        if early is not None:
+            try:
+                return await self._compose(early, intermediate, parent, entries)
+            except EngineError as error:
+                if isinstance(error, (EngineUnavailable, NoSpace)):
+                    raise
+        self._check()
+        self._progress(0.8, "Copying the image")
+        return await self._connection.slow(lambda client: self._rewrite(client, intermediate, parent))
+
+    def _look(self, client: Client) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the parent image and its history. Blocks."""
+        parent = client.image(self._wish.parent)
+        if client.container(self._wish.container)["Image"] != parent["Id"]:
+            raise InvalidRequest("The parent of a commit must be the image that the container runs.")
+        return parent, client.image_history(parent["Id"])
+
+    async def clean(self) -> None:
+        """Remove the intermediate image."""
+        if self._intermediate:
+            with contextlib.suppress(LauncherError):
+                await self._connection.slow(lambda client: remove_unnamed(client, self._intermediate))
 
     def _check(self) -> None:
         if self.cancelled:
@@ -175,13 +178,13 @@ class _Work:
         with contextlib.suppress(LauncherError):
             await self._connection.slow(lambda client: client.remove_image(self._wish.reference))
 
-    def _store(self, client: Client, identifier: str) -> str:
+    def _store(self, client: Client) -> str:
         """Commit to an untagged intermediate image. Blocks."""
         # The SDK's commit() has one time-out for all calls.
         answer: Any = client.call(
             "POST",
             "/commit",
-            params={"container": identifier, "pause": "1" if self._wish.pause else "0"},
+            params={"container": self._wish.container, "pause": "1" if self._wish.pause else "0"},
             json={"Labels": {INTERMEDIATE: maker()}},
             timeout=SECONDS,
         ).json()
@@ -196,7 +199,14 @@ class _Work:
         config = self._configuration(parent, image_archive.history(entries, len(below)), stored["RootFS"]["Layers"])
         identifier, archive = image_archive.without_layers(config, self._reference)
         await early.send(archive)
-        return answers.image(await self._connection.quick(lambda client: client.image(identifier)))
+        # It has the layers of the intermediate: there is nothing to ask.
+        ours = {
+            "Id": identifier,
+            "RepoTags": [self._reference],
+            "Config": config["config"],
+            "Created": config["created"],
+        }
+        return answers.image({**stored, **ours})
 
     def _rewrite(self, client: Client, intermediate: str, parent: dict[str, Any]) -> Image:
         """Save the intermediate, load it with another configuration. Blocks, and takes a while."""

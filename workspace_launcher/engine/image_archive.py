@@ -155,6 +155,14 @@ def without_layers(config: Mapping[str, Any], reference: str) -> tuple[str, byte
     return f"sha256:{digest}", buffer.getvalue()
 
 
+def opening() -> bytes:
+    """Return what an archive may begin with before its content is known: an empty folder, which no engine looks at."""
+    folder = tarfile.TarInfo("opening")
+    folder.type = tarfile.DIRTYPE
+    folder.mode = 0o755
+    return folder.tobuf(tarfile.USTAR_FORMAT)
+
+
 def rewritten(saved: Path, reference: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Iterator[bytes]:
     """Yield an archive like a saved one of a single image, with another configuration and reference.
 
