@@ -251,6 +251,10 @@ class Container:
     """Container port to the (address, port) on the engine's host, while it runs."""
     networks: tuple[str, ...]
     hostname: str
+    address: str = ""
+    """Its own address on its first network, while it runs."""
+    gateway: str = ""
+    """The engine's host on that network."""
     memory: int | None = None
     cpus: float | None = None
     shm_size: int | None = None

@@ -7,6 +7,7 @@ A steady, short probe: JupyterHub loses about a second a launch to growing and j
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -68,3 +69,17 @@ async def wait_until_ready(
             await check()
             next_check = time.monotonic() + check_every
         await asyncio.sleep(max(0.0, interval - (time.monotonic() - begun)))
+
+
+def is_own_address(address: str) -> bool:
+    """Return whether this machine has an address, in the network namespace that we run in.
+
+    Where a container's gateway is ours, its network is a bridge of ours: the container can be spoken to at its own address,
+    which spares the engine's relay for published ports. That address is then no machine's outside.
+    """
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return address != ""

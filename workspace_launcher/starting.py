@@ -13,7 +13,7 @@ from .engine.base import Engine
 from .errors import EngineError, LauncherError, WorkspaceUnreachable
 from .launch_directory import MOUNT_POINT, LaunchDirectories, read_token
 from .models import Container, Endpoint, Step
-from .readiness import wait_until_ready
+from .readiness import is_own_address, wait_until_ready
 from .view import Entry, Phase, WorkspaceView
 
 LOG_LINES = 20
@@ -102,9 +102,10 @@ class Starter:
                 "Its port or token is not known: it was started by something else, or its launch directory is gone."
             )
         started = container.started.isoformat() if container.started else ""
+        direct = container.address and is_own_address(container.gateway)
         return Endpoint(
-            host=self._engine.publish_host,
-            port=binding[1],
+            host=container.address if direct else self._engine.publish_host,
+            port=entry.record.port if direct else binding[1],
             token=token,
             base_url=entry.record.base_url,
             key=f"{container.id}@{started}",

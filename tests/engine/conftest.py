@@ -18,9 +18,31 @@ from workspace_launcher.models import ContainerSpec
 
 PREFIX = "wltest-"
 TINY = "wltest-tiny:latest"
-APPLETS = (
-    ["sh", "grep", "cat", "echo", "env", "id", "ls", "mkdir", "mount", "nc", "rm", "sleep", "stty", "touch", "true", "dd", "seq", "kill", "ps", "wget", "tail", "setsid", "chmod"]
-)
+APPLETS = [
+    "sh",
+    "grep",
+    "cat",
+    "echo",
+    "env",
+    "id",
+    "ls",
+    "mkdir",
+    "mount",
+    "nc",
+    "rm",
+    "sleep",
+    "stty",
+    "touch",
+    "true",
+    "dd",
+    "seq",
+    "kill",
+    "ps",
+    "wget",
+    "tail",
+    "setsid",
+    "chmod",
+]
 
 
 def tiny_file_system() -> bytes:

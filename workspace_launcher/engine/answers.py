@@ -28,6 +28,8 @@ def container(body: Mapping[str, Any]) -> Container:
     host: Mapping[str, Any] = body.get("HostConfig") or {}
     state: Mapping[str, Any] = body.get("State") or {}
     settings: Mapping[str, Any] = body.get("NetworkSettings") or {}
+    networks: Mapping[str, Any] = settings.get("Networks") or {}
+    first: Mapping[str, Any] = next(iter(networks.values()), None) or {}
     nano_cpus = host.get("NanoCpus") or 0
     status = str(state.get("Status") or "")
     return Container(
@@ -42,8 +44,10 @@ def container(body: Mapping[str, Any]) -> Container:
         created=parse_time(body.get("Created")),
         started=parse_time(state.get("StartedAt")),
         ports=_ports(settings.get("Ports") or {}),
-        networks=tuple(settings.get("Networks") or {}),
+        networks=tuple(networks),
         hostname=str(config.get("Hostname") or ""),
+        address=str(first.get("IPAddress") or ""),
+        gateway=str(first.get("Gateway") or ""),
         memory=host.get("Memory") or None,
         cpus=nano_cpus / 1_000_000_000 if nano_cpus else None,
         shm_size=host.get("ShmSize") or None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 import logging
 import socket
@@ -28,6 +29,9 @@ from ..proxy.targets import Border, backend_path
 from .base import LauncherHandler, status_of
 from .pages import PAGE_POLICY, error_page
 
+UPLOAD_BYTES = 1 << 18
+"""Bytes of a body that are passed on at once."""
+ORDINARY_BYTES = 1 << 16
 DRAIN_BYTES = 64 << 20
 """Bytes of an unwanted body that are taken in so that its sender can read the answer."""
 DRAIN_SECONDS = 5.0
@@ -159,7 +163,16 @@ class Forwarding(WorkspaceHandler):
             return
         if has_body:
             self._upload = Upload()
+            self._read_in_blocks_of(UPLOAD_BYTES)
         self._task = asyncio.ensure_future(self._forward(passage))
+
+    def _read_in_blocks_of(self, size: int) -> None:
+        """Have Tornado hand over the body in larger blocks than its own: each costs several rounds of the event loop."""
+        connection = self._connection
+        connection.params = copy.copy(connection.params)
+        connection.params.chunk_size = size
+        if connection.stream is not None:
+            connection.stream.read_chunk_size = size
 
     @property
     def _connection(self) -> HTTP1Connection:
@@ -178,6 +191,7 @@ class Forwarding(WorkspaceHandler):
         self._body_over.set()
         if self._upload is not None:
             self._upload.end()
+            self._read_in_blocks_of(ORDINARY_BYTES)
         if self._task is not None:
             await self._task
 
