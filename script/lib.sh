@@ -176,10 +176,6 @@ need_node() {
     node_is_there || die "Node.js 18 or newer, with npm, is needed"
 }
 
-# npm ci refuses a lock file that lacks a platform's optional binary, which is so where the registry did not have it when the
-# lock was written. The plain installation takes the locked versions too, and leaves the lock file alone.
-npm_packages() { npm_in ci || npm_in install --no-save; }
-
 npm_in() { (cd "$root/labextension" && npm "$@"); }
 
 bootstrap_labextension() {
@@ -188,7 +184,7 @@ bootstrap_labextension() {
     need_node
     packages=$(checksum labextension/package-lock.json labextension/package.json)
     if ! stamped node_modules "$packages" || [ ! -d "$root/labextension/node_modules" ]; then
-        step "installing the front end's packages" npm_packages
+        step "installing the front end's packages" npm_in ci
         stamp node_modules "$packages"
     fi
     sum=$(checksum labextension)

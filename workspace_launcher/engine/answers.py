@@ -29,7 +29,7 @@ def container(body: Mapping[str, Any]) -> Container:
     state: Mapping[str, Any] = body.get("State") or {}
     settings: Mapping[str, Any] = body.get("NetworkSettings") or {}
     networks: Mapping[str, Any] = settings.get("Networks") or {}
-    first: Mapping[str, Any] = next(iter(networks.values()), None) or {}
+    first: Mapping[str, Any] = next(iter(networks.values()), {}) or {}
     nano_cpus = host.get("NanoCpus") or 0
     status = str(state.get("Status") or "")
     return Container(
