@@ -26,9 +26,18 @@ class RunningServer:
         Home, data and notebooks of this server lie here; two servers with the same one are the same user's.
     owner
         Whose workspaces it serves.
+    python
+        The interpreter in whose environment the server is installed.
     """
 
-    def __init__(self, directory: Path, owner: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        owner: str,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        python: str = sys.executable,
+    ) -> None:
         self.owner = owner
         self.notebooks = directory / "notebooks"
         self.notebooks.mkdir(parents=True, exist_ok=True)
@@ -41,7 +50,7 @@ class RunningServer:
             "JUPYTERHUB_USER": owner,
         }
         command = [
-            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"),
+            *(python, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"),
             *(f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.notebooks}", *arguments),
         ]
         self.process = subprocess.Popen(
