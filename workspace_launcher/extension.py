@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,7 +114,9 @@ class WorkspaceLauncherApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         self.services.watch.start()
-        await self.services.proxy.start()
+        # What a server has loaded stays: without this, each full collection looks through all of it, and for its tens of
+        # milliseconds no byte passes the proxy.
+        serverapp.io_loop.add_callback(gc.freeze)
 
     async def stop_extension(self) -> None:
         """Stop what runs in the background; workspaces go on."""

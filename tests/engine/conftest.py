@@ -13,6 +13,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.engine.server import RunningServer
 from workspace_launcher.engine.docker_engine import DockerEngine
 from workspace_launcher.models import ContainerSpec
 
@@ -174,3 +175,33 @@ async def running(docker_engine: DockerEngine, make_spec: Callable[..., Containe
     identifier = await docker_engine.create_container(make_spec())
     await docker_engine.start_container(identifier)
     return identifier
+
+
+@pytest.fixture
+def engine() -> Iterator[Any]:
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def owner(engine: Any, request: pytest.FixtureRequest) -> Iterator[str]:
+    name = f"tester-{secrets.token_hex(4)}"
+    yield name
+    for container in engine.containers.list(
+        all=True, filters={"label": f"workspace-launcher.owner={name}"}, ignore_removed=True
+    ):
+        print(container.name, container.logs(tail=40).decode(errors="replace"))
+        container.remove(force=True, v=True)
+    for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={name}"}):
+        engine.images.remove(image.id, force=True)
+    for network in engine.networks.list(names=[f"workspace-{name}"]):
+        network.remove()
+
+
+@pytest.fixture
+def server(tmp_path: Path, owner: str) -> Iterator[RunningServer]:
+    running = RunningServer(tmp_path, owner)
+    yield running
+    running.stop()
+    print(running.tail())

@@ -12,76 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 import requests
-import websocket
 
+from tests.engine.kernel import run_in_kernel
 from tests.engine.server import RunningServer
 
 IMAGE = "workspace-launcher/lab:latest"
-
-
-@pytest.fixture
-def engine() -> Iterator[Any]:
-    client = docker.from_env()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def owner(engine: Any, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = f"tester-{secrets.token_hex(4)}"
-    yield name
-    for container in engine.containers.list(
-        all=True, filters={"label": f"workspace-launcher.owner={name}"}, ignore_removed=True
-    ):
-        print(container.name, container.logs(tail=40).decode(errors="replace"))
-        container.remove(force=True, v=True)
-    for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={name}"}):
-        engine.images.remove(image.id, force=True)
-    for network in engine.networks.list(names=[f"workspace-{name}"]):
-        network.remove()
-
-
-@pytest.fixture
-def server(tmp_path: Path, owner: str) -> Iterator[RunningServer]:
-    running = RunningServer(tmp_path, owner)
-    yield running
-    running.stop()
-    print(running.tail())
-
-
-def run_in_kernel(base: str, token: str, code: str) -> str:
-    """Run code in a new kernel as any Jupyter client would, and return what it printed."""
-    headers = {"Authorization": f"token {token}"}
-    kernel = requests.post(f"{base}api/kernels", headers=headers, json={}, timeout=30).json()
-    socket = websocket.create_connection(
-        base.replace("http", "ws", 1) + f"api/kernels/{kernel['id']}/channels", header=headers, timeout=60
-    )
-    message = {
-        "header": {"msg_id": "1", "msg_type": "execute_request", "username": "", "session": "s", "version": "5.3"},
-        "parent_header": {},
-        "metadata": {},
-        "content": {"code": code, "silent": False, "store_history": False, "allow_stdin": False},
-        "channel": "shell",
-        "buffers": [],
-    }
-    socket.send(json.dumps(message))
-    printed = ""
-    try:
-        while True:
-            answer = json.loads(socket.recv())
-            if answer["msg_type"] == "error":
-                raise AssertionError(answer["content"]["evalue"])
-            if answer["msg_type"] == "stream":
-                printed += answer["content"]["text"]
-            # A new kernel also says that it is idle: only the word that answers our request ends the wait.
-            ours = answer["parent_header"].get("msg_id") == "1"
-            if ours and answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
-                return printed
-    finally:
-        socket.close()
 
 
 def test_the_whole_story(server: RunningServer, engine: Any) -> None:

@@ -54,9 +54,6 @@ class Proxy:
         self.http = HttpClient(connect_timeout=connect_timeout, first_byte_timeout=first_byte_timeout)
         self._open: dict[str, dict[Closer, str]] = {}
 
-    async def start(self) -> None:
-        """Nothing is made before it is needed; here for symmetry with :meth:`close`."""
-
     async def close(self) -> None:
         """Close everything that is open."""
         for workspace_id in list(self._open):
