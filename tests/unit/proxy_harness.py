@@ -303,7 +303,6 @@ async def running(root: Any, **options: Any) -> AsyncIterator[Jupyter]:
     """Run the server on a free port, with a proxy of these options."""
     app = server_app(root)
     proxy = Proxy(app.web_app.settings["cookie_secret"], **options)
-    await proxy.start()
     server = HTTPServer(app.web_app, max_body_size=1 << 20, max_buffer_size=1 << 20)
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
