@@ -196,7 +196,7 @@ bootstrap_labextension() {
 
 # --- what only tests need --------------------------------------------------------------------------------------------
 
-bootstrap_tools() { debian_packages busybox-static openssh-server openssl iproute2; }
+bootstrap_tools() { debian_packages apache2-utils busybox-static docker-registry openssh-server openssl iproute2; }
 
 bootstrap_browser() {
     command -v chromium >/dev/null || command -v google-chrome >/dev/null || debian_packages chromium fonts-dejavu-core

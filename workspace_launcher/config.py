@@ -36,6 +36,11 @@ class WorkspaceConfig(Configurable):
         help="Further images that can be launched: reference to {title, description}. Only these, the default image and "
         "the caller's snapshots can be.",
     ).tag(config=True)
+    allow_pull = Bool(
+        False,
+        help="Let users who are no administrators pull any image and launch from it. What runs in a container is not "
+        "trusted anyway; what it opens is disk space and the network of the engine.",
+    ).tag(config=True)
     notebook_directory = Unicode(
         "",
         help="Host directory that is mounted in workspaces. Empty: the server's root directory. The server's own secrets "

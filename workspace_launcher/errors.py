@@ -15,6 +15,9 @@
      +-- EngineError               the container engine refused or failed
      |    +-- EngineUnavailable    it does not answer at all
      |    +-- NoSpace
+     +-- RegistryDenied            a registry wants other credentials
+     +-- RegistryUnreachable       a registry does not answer
+     +-- CredentialStoreFailed     docker's store of logins cannot be used
      +-- OperationCancelled
 
 No HTTP status lives here: ``handlers/base.py`` alone knows which error is which.
@@ -126,6 +129,24 @@ class NoSpace(EngineError):
     """The container engine has no space left."""
 
     reason = "no_space"
+
+
+class RegistryDenied(LauncherError):
+    """A registry refuses: no credentials, wrong ones, or none that may do this."""
+
+    reason = "registry_denied"
+
+
+class RegistryUnreachable(LauncherError):
+    """A registry does not answer the engine."""
+
+    reason = "registry_unreachable"
+
+
+class CredentialStoreFailed(LauncherError):
+    """The place where docker keeps logins cannot be read or written."""
+
+    reason = "credential_store_failed"
 
 
 class OperationCancelled(LauncherError):

@@ -20,6 +20,7 @@ from .launch_directory import Account, LaunchDirectories
 from .models import WorkspaceState
 from .operations import Operations
 from .proxy import Proxy
+from .registries import RegistryManager
 from .routes import ROUTES
 from .services import Services
 from .snapshots import SnapshotManager
@@ -89,6 +90,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             workspaces=workspaces,
             snapshots=SnapshotManager(engine, workspaces, operations, events),
             images=images,
+            registries=RegistryManager(engine, images, operations, config, data_directory=data),
             operations=operations,
             events=events,
             watch=EngineWatch(engine, view, events, reconciled=workspaces.adopt, log=self.log),

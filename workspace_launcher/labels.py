@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .models import Container, Image, Snapshot
-from .names import split_container_name
+from .names import is_safe, split_container_name
 
 PREFIX = "workspace-launcher."
 
@@ -103,16 +103,22 @@ def snapshot_labels(snapshot: Snapshot) -> dict[str, str]:
 
 
 def snapshot_of(image: Image) -> Snapshot | None:
-    """Read a snapshot back; ``None`` if the image is none, or inherits the labels of the one that it was built from."""
+    """Read a snapshot back; ``None`` if the image is none, or inherits the labels of the one that it was built from.
+
+    Whose it is says the tag, which only the launcher gives, and not a label, which any image can bring. One that was pulled
+    keeps its name in the name space of whoever pulled it.
+    """
     labels: Mapping[str, str] = image.labels
-    reference = labels.get(SNAPSHOT_REFERENCE, "")
-    owner = labels.get(SNAPSHOT_OWNER, "")
-    if reference not in image.tags or not owner or not reference.startswith(f"{owner}/"):
+    told = labels.get(SNAPSHOT_REFERENCE, "")
+    same = [tag for tag in image.tags if told and tag.partition("/")[2] == told.partition("/")[2]]
+    mine = [tag for tag in same if is_safe(tag.partition("/")[0])]
+    if not mine:
         return None
+    reference = told if told in mine else mine[0]
     return Snapshot(
         id=labels.get(SNAPSHOT_ID, ""),
         reference=reference,
-        owner=owner,
+        owner=reference.partition("/")[0],
         workspace=labels.get(SNAPSHOT_WORKSPACE, ""),
         parent=labels.get(SNAPSHOT_PARENT, ""),
         base=labels.get(SNAPSHOT_BASE, ""),

@@ -129,6 +129,28 @@ class CatalogueImage:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LayerProgress:
+    """A layer on its way: ``state`` is waiting, downloading, downloaded, extracting, pushing or done; sizes in bytes."""
+
+    id: str
+    state: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work is: a sentence, a share (0..1), and where bytes move their number and an estimate of the time."""
+
+    detail: str
+    share: float | None = None
+    done: int | None = None
+    total: int | None = None
+    seconds_left: float | None = None
+    layers: tuple[LayerProgress, ...] = ()
+
+
 class OperationState(str, enum.Enum):
     """The states of long work."""
 
@@ -153,6 +175,12 @@ class Operation:
     error: str | None
     started: datetime
     ended: datetime | None
+    reason: str | None = None
+    """The stable code of the error."""
+    done: int | None = None
+    total: int | None = None
+    seconds_left: float | None = None
+    layers: tuple[LayerProgress, ...] = ()
 
 
 # What the engine speaks of.
@@ -277,6 +305,33 @@ class Image:
     size: int
     created: datetime | None
     layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What opens a registry: a name and password, or an identity token in the password's place."""
+
+    username: str
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A registry that somebody is logged in to."""
+
+    registry: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """A repository that a registry's search found."""
+
+    name: str
+    description: str
+    stars: int
+    official: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,16 @@ from . import models
 from .launch_request import KEYS
 from .version import __version__
 
-SCHEMAS = (models.Workspace, models.Snapshot, models.Operation, models.CatalogueImage, models.Step)
+SCHEMAS = (
+    models.Workspace,
+    models.Snapshot,
+    models.Operation,
+    models.CatalogueImage,
+    models.Step,
+    models.LayerProgress,
+    models.FoundImage,
+    models.Login,
+)
 
 # path, method, summary, body schema, answer's status and schema.
 _W = "/workspaces/{owner}/{name}"
@@ -21,6 +30,14 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/info", "get", "About this server and its engine", None, 200, None),
     ("/gpus", "get", "The GPUs", None, 200, None),
     ("/images", "get", "What can be launched from", None, 200, "[CatalogueImage]"),
+    ("/images/pull", "post", "Pull an image", "ImageReference", 202, "Operation"),
+    ("/images/push", "post", "Push an image", "ImageReference", 202, "Operation"),
+    ("/images/tag", "post", "Give an image another name", "Tag", 200, "CatalogueImage"),
+    ("/images/search", "get", "Search for repositories", None, 200, "[FoundImage]"),
+    ("/images/{reference}", "delete", "Remove an image", None, 204, None),
+    ("/registries", "get", "The registries that the caller is logged in to", None, 200, "[Login]"),
+    ("/registries/login", "post", "Log in to a registry", "RegistryLogin", 204, None),
+    ("/registries/logout", "post", "Log out of a registry", "RegistryLogout", 204, None),
     ("/workspaces", "get", "The caller's workspaces", None, 200, "[Workspace]"),
     ("/workspaces", "post", "Launch a workspace", "LaunchRequest", 202, "Workspace"),
     (_W, "get", "A workspace", None, 200, "Workspace"),
@@ -38,6 +55,7 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/snapshots", "get", "The caller's snapshots", None, 200, "[Snapshot]"),
     ("/snapshots/{id}", "get", "A snapshot", None, 200, "Snapshot"),
     ("/snapshots/{id}", "delete", "Remove a snapshot", None, 204, None),
+    ("/snapshots/{id}/push", "post", "Push a snapshot to a registry", "Push", 202, "Operation"),
     ("/operations", "get", "The caller's operations", None, 200, "[Operation]"),
     ("/operations/{id}", "get", "An operation", None, 200, "Operation"),
     ("/operations/{id}", "delete", "Cancel an operation", None, 200, "Operation"),
@@ -45,14 +63,21 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/openapi.json", "get", "This document", None, 200, None),
 )
 
+
+def _texts(*names: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the schema of an object of texts."""
+    properties = {name: {"type": "string"} for name in (*names, *optional)}
+    return {"type": "object", "properties": properties, "required": [*names], "additionalProperties": False}
+
+
 _BODIES: dict[str, Any] = {
+    "ImageReference": _texts("reference"),
+    "Tag": _texts("reference", "tag"),
+    "RegistryLogin": _texts("username", "password", optional=("registry",)),
+    "RegistryLogout": _texts(optional=("registry",)),
+    "Push": _texts("repository", optional=("tag",)),
     "LaunchRequest": {"type": "object", "properties": {key: {} for key in KEYS}, "additionalProperties": False},
-    "Rename": {
-        "type": "object",
-        "properties": {"name": {"type": "string"}},
-        "required": ["name"],
-        "additionalProperties": False,
-    },
+    "Rename": _texts("name"),
     "Exec": {
         "type": "object",
         "properties": {"command": {"type": "array", "items": {"type": "string"}}, "root": {"type": "boolean"}},

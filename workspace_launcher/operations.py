@@ -6,19 +6,22 @@ import asyncio
 import dataclasses
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from typing import Any
 
 from .errors import LauncherError, NotFound
 from .events import EventStream
-from .models import Operation, OperationState, to_json
+from .models import Operation, OperationState, Progress, to_json
 
 KEPT = 200
 """Operations that are over and remembered."""
+PUBLISH_EVERY = 0.1
+"""Seconds between two events of one operation's progress."""
 
-Progress = Callable[[float | None, str], None]
-Work = Callable[[Progress], Awaitable[Any]]
+Report = Callable[[Progress], None]
+Work = Callable[[Report], Awaitable[Any]]
 
 
 class Operations:
@@ -30,20 +33,27 @@ class Operations:
         self._operations: dict[str, Operation] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, work: Work, *, kind: str, owner: str, target: str, detail: str) -> Operation:
+    def start(self, work: Work, *, kind: str, owner: str, target: str, detail: str, alone: bool = False) -> Operation:
         """Begin an operation.
 
         Parameters
         ----------
         work
-            Does it; is given a callable that takes a share done (0..1 or ``None``) and a sentence, and returns the result.
+            Does it; is given a callable that takes how far it is, and returns the result.
         kind, target
             What is done to what: ``commit``, ``anna/quiet_otter``.
         owner
             Who may watch and cancel it.
         detail
             The first sentence to show.
+        alone
+            Where the owner has the same under way already, return that in place of another.
         """
+        if alone:
+            same = (owner, kind, target)
+            for operation in self._operations.values():
+                if operation.ended is None and (operation.owner, operation.kind, operation.target) == same:
+                    return operation
         operation = Operation(
             id=secrets.token_hex(8),
             owner=owner,
@@ -87,32 +97,49 @@ class Operations:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, identifier: str, work: Work) -> None:
-        def progress(share: float | None, detail: str) -> None:
-            self._change(identifier, progress=share, detail=detail)
+        told = 0.0
+
+        def report(news: Progress) -> None:
+            nonlocal told
+            now = time.monotonic()
+            publish = now - told >= PUBLISH_EVERY or news.share == 1.0
+            told = now if publish else told
+            self._change(
+                identifier,
+                publish=publish,
+                progress=news.share,
+                detail=news.detail,
+                done=news.done,
+                total=news.total,
+                seconds_left=news.seconds_left,
+                layers=news.layers,
+            )
 
         try:
-            result = await work(progress)
+            result = await work(report)
         except asyncio.CancelledError:
             self._end(identifier, OperationState.CANCELLED, detail="Cancelled.")
         except LauncherError as error:
-            self._end(identifier, OperationState.FAILED, detail=error.message, error=error.message)
+            self._end(identifier, OperationState.FAILED, detail=error.message, error=error.message, reason=error.reason)
         except Exception:
             self._log.exception("An operation failed in a way that nobody foresaw")
             message = "Something unforeseen went wrong; the server's log has the details."
-            self._end(identifier, OperationState.FAILED, detail=message, error=message)
+            self._end(identifier, OperationState.FAILED, detail=message, error=message, reason="internal_error")
         else:
             self._end(identifier, OperationState.SUCCEEDED, detail="Done.", progress=1.0, result=to_json(result))
 
     def _end(self, identifier: str, state: OperationState, **changes: Any) -> None:
         self._tasks.pop(identifier, None)
-        self._change(identifier, state=state, ended=datetime.now(timezone.utc), **changes)
+        changes = {"ended": datetime.now(timezone.utc), "seconds_left": None, **changes}
+        self._change(identifier, state=state, **changes)
         over = [key for key, operation in self._operations.items() if operation.ended is not None]
         for key in over[: max(0, len(over) - KEPT)]:
             del self._operations[key]
 
-    def _change(self, identifier: str, **changes: Any) -> None:
-        self._put(dataclasses.replace(self._operations[identifier], **changes))
+    def _change(self, identifier: str, *, publish: bool = True, **changes: Any) -> None:
+        self._put(dataclasses.replace(self._operations[identifier], **changes), publish=publish)
 
-    def _put(self, operation: Operation) -> None:
+    def _put(self, operation: Operation, *, publish: bool = True) -> None:
         self._operations[operation.id] = operation
-        self._events.publish("operation", operation, owner=operation.owner)
+        if publish:
+            self._events.publish("operation", operation, owner=operation.owner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import events, info, openapi, operations, snapshots, workspaces
+from .handlers import events, images, info, openapi, operations, snapshots, workspaces
 
 API = r"/workspace-launcher/api"
 NAME = r"([^/]+)"
@@ -14,7 +14,14 @@ ACTIONS = r"(start|stop|restart|pause|unpause|rename)"
 ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/info", info.InfoHandler),
     (rf"{API}/gpus", info.GpusHandler),
-    (rf"{API}/images", snapshots.ImagesHandler),
+    (rf"{API}/images", images.ImagesHandler),
+    (rf"{API}/images/(pull|push)", images.TransferHandler),
+    (rf"{API}/images/tag", images.TagHandler),
+    (rf"{API}/images/search", images.SearchHandler),
+    (rf"{API}/images/(.+)", images.ImageHandler),
+    (rf"{API}/registries", images.RegistriesHandler),
+    (rf"{API}/registries/login", images.LoginHandler),
+    (rf"{API}/registries/logout", images.LogoutHandler),
     (rf"{API}/workspaces", workspaces.WorkspacesHandler),
     (WORKSPACE, workspaces.WorkspaceResourceHandler),
     (rf"{WORKSPACE}/{ACTIONS}", workspaces.WorkspaceActionHandler),
@@ -24,6 +31,7 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{WORKSPACE}/commit", workspaces.CommitHandler),
     (rf"{API}/snapshots", snapshots.SnapshotsHandler),
     (rf"{API}/snapshots/{NAME}", snapshots.SnapshotHandler),
+    (rf"{API}/snapshots/{NAME}/push", snapshots.SnapshotPushHandler),
     (rf"{API}/operations", operations.OperationsHandler),
     (rf"{API}/operations/{NAME}", operations.OperationHandler),
     (rf"{API}/events", events.EventsHandler),

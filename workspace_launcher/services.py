@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .images import Catalogue
     from .operations import Operations
     from .proxy import Proxy
+    from .registries import RegistryManager
     from .snapshots import SnapshotManager
     from .watch import EngineWatch
     from .workspaces import WorkspaceManager
@@ -26,6 +27,7 @@ class Services:
     workspaces: WorkspaceManager
     snapshots: SnapshotManager
     images: Catalogue
+    registries: RegistryManager
     operations: Operations
     events: EventStream
     watch: EngineWatch

@@ -14,7 +14,7 @@ from .errors import Conflict, InvalidRequest, NameTaken, NotFound
 from .events import EventStream
 from .labels import SNAPSHOT_BASE, SNAPSHOT_REFERENCE, snapshot_labels, snapshot_of
 from .models import Operation, Owner, Snapshot
-from .operations import Operations, Progress
+from .operations import Operations, Report
 from .workspaces import WorkspaceManager
 
 # https://distribution.github.io/distribution/spec/api/#pulling-an-image-manifest
@@ -113,7 +113,7 @@ class SnapshotManager:
         held = self._workspaces.committing(owner.name, name)
         await held.__aenter__()
 
-        async def work(progress: Progress) -> Snapshot:
+        async def work(report: Report) -> Snapshot:
             try:
                 image = await self._engine.commit_container(
                     container,
@@ -123,7 +123,7 @@ class SnapshotManager:
                     author=owner.name,
                     message=request.message,
                     pause=request.pause,
-                    progress=progress,
+                    progress=report,
                 )
             finally:
                 await held.__aexit__(None, None, None)

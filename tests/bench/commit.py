@@ -49,7 +49,7 @@ async def measure(rounds: int) -> dict[str, list[float]]:
                     author="bench",
                     message="",
                     pause=True,
-                    progress=lambda share, detail: None,
+                    progress=lambda news: None,
                 )
                 samples[f"launcher_{size}"].append(time.perf_counter() - begun)
                 client.images.remove(ours.id, force=True)

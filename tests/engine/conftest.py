@@ -71,7 +71,7 @@ def tiny_file_system() -> bytes:
 
 def import_tiny(api: Any, reference: str = TINY) -> str:
     """Give an engine the tiny image, with a command, a label, a variable and a port of its own."""
-    repository, _, tag = reference.partition(":")
+    repository, _, tag = reference.rpartition(":")
     changes = [
         "ENV PATH=/bin FROM_IMAGE=yes",
         'CMD ["sleep","1000"]',

@@ -49,13 +49,17 @@ class RunningServer:
             "JUPYTER_CONFIG_DIR": str(directory / "config"),
             "JUPYTERHUB_USER": owner,
         }
+        self.path_directory = directory / "bin"
+        """The first folder of the server's PATH, for programs that it is to find."""
+        self.path_directory.mkdir(exist_ok=True)
+        path = f"{self.path_directory}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         command = [
             *(python, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"),
             *(f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.notebooks}", *arguments),
         ]
         self.process = subprocess.Popen(
             command,
-            env={**os.environ, **jupyter, **(environment or {})},
+            env={**os.environ, "PATH": path, **jupyter, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

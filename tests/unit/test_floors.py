@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "workspace_launcher"
 FLOORS = [
-    {"errors", "models", "names", "sizes", "launch_request", "labels", "version"},
+    {"errors", "models", "names", "sizes", "launch_request", "labels", "references", "version"},
     {"config"},
     {"engine", "proxy", "environment"},
     {
@@ -23,6 +23,7 @@ FLOORS = [
         "workspaces",
         "images",
         "snapshots",
+        "registries",
     },
     {"identity", "services", "openapi", "handlers", "routes"},
     {"extension", "__init__"},

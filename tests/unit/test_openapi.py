@@ -13,6 +13,7 @@ def served() -> set[tuple[str, str]]:
     for pattern, handler in ROUTES:
         path = pattern.removeprefix(API).replace(r"\.", ".")
         groups = ["{owner}", "{name}"] if path.startswith("/workspaces/") else ["{id}", "{id}"]
+        path = path.replace("(.+)", "{reference}")
         for group in groups:
             path = path.replace("([^/]+)", group, 1)
         alternatives = re.search(r"\(([a-z|]+)\)", path)

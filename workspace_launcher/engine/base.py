@@ -12,19 +12,44 @@ from __future__ import annotations
 
 import abc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 
 from ..models import (
     Container,
     ContainerSpec,
     ContainerStats,
+    Credentials,
     EngineEvent,
     EngineInfo,
     ExecResult,
+    FoundImage,
     Image,
+    Login,
+    Progress,
 )
 
-ProgressCallback = Callable[[float | None, str], None]
-"""Called on the event loop with a share done (0..1, or ``None``) and a sentence."""
+ProgressCallback = Callable[[Progress], None]
+"""Called on the event loop with how far it is."""
+
+
+class CredentialStore(abc.ABC):
+    """Where logins to registries are kept. Its methods block; they raise ``CredentialStoreFailed``."""
+
+    @abc.abstractmethod
+    def get(self, registry: str) -> Credentials | None:
+        """Return a registry's credentials, ``None`` where there are none."""
+
+    @abc.abstractmethod
+    def store(self, registry: str, credentials: Credentials) -> None:
+        """Keep a registry's credentials."""
+
+    @abc.abstractmethod
+    def erase(self, registry: str) -> None:
+        """Forget a registry's credentials; where there are none that is fine."""
+
+    @abc.abstractmethod
+    def logins(self) -> list[Login]:
+        """List the registries that there are credentials for."""
 
 
 class Engine(abc.ABC):
@@ -171,6 +196,36 @@ class Engine(abc.ABC):
         container was created with (environment, labels, command, host name, mounts) is in its configuration or history.
         Cancelling the coroutine leaves no image and no paused container behind.
         """
+
+    # Registries.
+
+    @abc.abstractmethod
+    def credential_store(self, folder: Path | None) -> CredentialStore:
+        """Return the store of logins in a folder; the one of the ``docker`` command here where ``None``."""
+
+    @abc.abstractmethod
+    async def pull_image(
+        self, reference: str, *, registry: str, credentials: Credentials | None, progress: ProgressCallback
+    ) -> Image:
+        """Pull one image. Cancelling the coroutine stops the engine; repeating it goes on with what has come.
+
+        ``NotFound`` if the registry has no such image or hides it, ``RegistryDenied`` if it wants other credentials,
+        ``RegistryUnreachable`` if it does not answer.
+        """
+
+    @abc.abstractmethod
+    async def push_image(
+        self, reference: str, *, registry: str, credentials: Credentials | None, progress: ProgressCallback
+    ) -> str:
+        """Push one image, only the layers that the registry lacks, and return its digest. Errors as for a pull."""
+
+    @abc.abstractmethod
+    async def check_login(self, registry: str, *, credentials: Credentials) -> Credentials:
+        """Try credentials and return those to keep (a registry may give a token). Errors as for a pull."""
+
+    @abc.abstractmethod
+    async def search_images(self, term: str, *, limit: int) -> list[FoundImage]:
+        """Search for repositories; a term ``host/words`` asks that registry. Errors as for a pull."""
 
     # Events.
 

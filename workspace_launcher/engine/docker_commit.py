@@ -35,7 +35,7 @@ from ..errors import (
     NoSpace,
     OperationCancelled,
 )
-from ..models import Image
+from ..models import Image, Progress
 from . import answers, image_archive
 from .arguments import split_reference
 from .base import ProgressCallback
@@ -130,7 +130,7 @@ class _Work:
         self.cancelled = False
 
     async def run(self) -> Image:
-        self._progress(None, "Storing what changed")
+        self._progress(Progress("Storing what changed"))
         storing = asyncio.create_task(self._connection.slow(self._store))
         early = None if self._complete else EarlyLoad(self._connection)
         try:
@@ -145,7 +145,7 @@ class _Work:
         parent, entries = await self._connection.quick(self._look)
         intermediate = await storing
         self._check()
-        self._progress(0.8, "Writing the image's configuration")
+        self._progress(Progress("Writing the image's configuration", share=0.8))
         if early is not None:
             try:
                 return await self._compose(early, intermediate, parent, entries)
@@ -153,7 +153,7 @@ class _Work:
                 if isinstance(error, (EngineUnavailable, NoSpace)):
                     raise
         self._check()
-        self._progress(0.8, "Copying the image")
+        self._progress(Progress("Copying the image", share=0.8))
         return await self._connection.slow(lambda client: self._rewrite(client, intermediate, parent))
 
     def _look(self, client: Client) -> tuple[dict[str, Any], list[dict[str, Any]]]:

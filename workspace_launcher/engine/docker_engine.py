@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,11 +14,22 @@ import requests
 from docker.errors import APIError
 
 from ..errors import Conflict, EngineError, EngineUnavailable, NotFound
-from ..models import Container, ContainerSpec, ContainerStats, EngineEvent, EngineInfo, ExecResult, Image
-from . import answers, arguments, docker_commit, docker_exec, docker_networks
-from .base import Engine, ProgressCallback
+from ..models import (
+    Container,
+    ContainerSpec,
+    ContainerStats,
+    Credentials,
+    EngineEvent,
+    EngineInfo,
+    ExecResult,
+    FoundImage,
+    Image,
+)
+from . import answers, arguments, docker_commit, docker_exec, docker_networks, docker_registry
+from .base import CredentialStore, Engine, ProgressCallback
 from .docker_client import Client
 from .docker_connection import DockerConnection
+from .docker_credentials import DockerCredentials
 from .docker_host import Tls
 from .docker_streams import stream
 from .multiplexed import Frames
@@ -249,6 +261,30 @@ class DockerEngine(Engine):
         """Make an image of it that knows nothing of the launch; ``Busy`` while it is being committed already."""
         wish = docker_commit.Wish(container, reference, parent, labels, author, message, pause)
         return await self._committer.commit(wish, progress)
+
+    def credential_store(self, folder: Path | None) -> CredentialStore:
+        """Return the store of logins in a folder, or docker's own."""
+        return DockerCredentials(folder)
+
+    async def pull_image(
+        self, reference: str, *, registry: str, credentials: Credentials | None, progress: ProgressCallback
+    ) -> Image:
+        """Pull one image."""
+        return await docker_registry.pull(self._connection, reference, registry, credentials, progress)
+
+    async def push_image(
+        self, reference: str, *, registry: str, credentials: Credentials | None, progress: ProgressCallback
+    ) -> str:
+        """Push one image."""
+        return await docker_registry.push(self._connection, reference, registry, credentials, progress)
+
+    async def check_login(self, registry: str, *, credentials: Credentials) -> Credentials:
+        """Try credentials."""
+        return await docker_registry.login(self._connection, registry, credentials)
+
+    async def search_images(self, term: str, *, limit: int) -> list[FoundImage]:
+        """Search for repositories."""
+        return await docker_registry.search(self._connection, term, limit)
 
     async def events(self) -> AsyncIterator[EngineEvent]:
         """Yield what happens from now on."""

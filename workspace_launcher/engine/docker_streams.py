@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import threading
@@ -140,3 +141,19 @@ async def stream(
         reader.leave()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(reader.ended.wait(), 2)
+
+
+async def messages(
+    connection: DockerConnection, ask: Callable[[Client], requests.Response]
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield the JSON objects of an answer as they come, one a line."""
+    rest = b""
+    pieces = stream(connection, ask)
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    yield json.loads(line)
+    if rest.strip():
+        yield json.loads(rest)

@@ -15,7 +15,7 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from .. import errors
-from ..models import Owner, to_json
+from ..models import Operation, Owner, to_json
 from ..services import Services
 
 LARGEST_BODY = 1 << 20
@@ -35,6 +35,9 @@ STATUS: dict[type[errors.LauncherError], int] = {
     errors.WorkspaceUnreachable: 502,
     errors.EngineUnavailable: 503,
     errors.NoSpace: 507,
+    errors.RegistryDenied: 403,
+    errors.RegistryUnreachable: 502,
+    errors.CredentialStoreFailed: 500,
     errors.OperationCancelled: 409,
 }
 
@@ -110,6 +113,12 @@ class LauncherHandler(JupyterHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(to_json(value), ensure_ascii=False).encode())
+
+    def accept(self, operation: Operation) -> None:
+        """Answer that an operation has begun, and where it can be watched."""
+        self.set_status(202)
+        self.set_header("Location", f"{self.base_url}workspace-launcher/api/operations/{operation.id}")
+        self.finish_json(operation)
 
     def body(self, *keys: str) -> dict[str, Any]:
         """Return the request's JSON object.

@@ -1,7 +1,8 @@
-"""``/snapshots`` and ``/images``."""
+"""``/snapshots``."""
 
 from __future__ import annotations
 
+from ..registries import push_target
 from .base import LauncherHandler
 
 
@@ -27,9 +28,12 @@ class SnapshotHandler(LauncherHandler):
         self.finish()
 
 
-class ImagesHandler(LauncherHandler):
-    """What can be launched from."""
+class SnapshotPushHandler(LauncherHandler):
+    """A snapshot on its way to a registry."""
 
-    async def get(self) -> None:
-        """List it."""
-        self.finish_json(await self.services.images.list(self.owner.name))
+    async def post(self, identifier: str) -> None:
+        """Push it."""
+        body = self.body("repository", "tag")
+        snapshot = await self.services.snapshots.get(self.owner.name, identifier)
+        target = push_target(self.owner, body.get("repository"), body.get("tag"), snapshot.reference.rpartition(":")[2])
+        self.accept(await self.services.registries.push_as(self.owner, snapshot.reference, target))

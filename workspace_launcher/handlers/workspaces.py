@@ -143,7 +143,4 @@ class CommitHandler(WorkspaceHandlerBase):
         """Begin one."""
         _, name = self.owned(owner, name)
         request = CommitRequest.parse(self.body(*CommitRequest.KEYS))
-        operation = await self.services.snapshots.commit(self.owner, name, request)
-        self.set_status(202)
-        self.set_header("Location", f"{self.base_url}workspace-launcher/api/operations/{operation.id}")
-        self.finish_json(operation)
+        self.accept(await self.services.snapshots.commit(self.owner, name, request))
