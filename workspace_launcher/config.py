@@ -46,6 +46,20 @@ class WorkspaceConfig(Configurable):
         help="Host directory that is mounted in workspaces. Empty: the server's root directory. The server's own secrets "
         "in it (runtime files, configuration) are hidden from workspaces.",
     ).tag(config=True)
+    volume_roots = List(
+        Unicode(),
+        help="Host directories under which users may mount directories of their choice in workspaces. Whatever lies there "
+        "can be read and changed by them with the rights of their account.",
+    ).tag(config=True)
+    publish_addresses = List(
+        Unicode(),
+        default_value=["127.0.0.1", "::1"],
+        help="Addresses of the engine's host on which users may publish further ports of a workspace. Any but loopback opens "
+        "what listens there to the network, without the launcher in between.",
+    ).tag(config=True)
+    publish_ports = Unicode(
+        "1024-65535", help="Range of the host ports on which users may publish further ports of a workspace."
+    ).tag(config=True)
     mount_point = Unicode(
         "/home/workspace/notebooks", help="Where the notebook directory appears inside a workspace."
     ).tag(config=True)

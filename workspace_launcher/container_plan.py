@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .config import WorkspaceConfig
+from .engine_models import ContainerSpec, Mount, NetworkJoin, PublishedPort
 from .errors import InvalidRequest
 from .labels import WorkspaceRecord
 from .launch_directory import MOUNT_POINT, Account
-from .models import ContainerSpec, LaunchRequest, Mount, PublishedPort
+from .models import LaunchRequest
 from .mounts import checked_source, notebook_mounts
 from .names import container_name, network_name
 from .sizes import format_size, parse_size
@@ -83,11 +85,27 @@ class ContainerPlanner:
                 raise InvalidRequest(f"{what!r} may be at most {format_size(limits.memory)} here.", reason="over_limit")
         if request.gpus not in (None, 0, "all"):
             raise InvalidRequest("This server has no GPU to give: leave 'gpus' out.", reason="no_gpu")
+        self._check_ports(request)
         if self.config.port in request.ports:
             raise InvalidRequest(
                 f"Port {self.config.port} is JupyterLab's own and is published already.", reason="invalid_port"
             )
         checked_source(self._notebooks, self._secrets)
+
+    def _check_ports(self, request: LaunchRequest) -> None:
+        allowed = [str(ipaddress.ip_address(address)) for address in self.config.publish_addresses]
+        low, _, high = self.config.publish_ports.partition("-")
+        for address, port in request.ports.values():
+            if address not in allowed and not (ipaddress.ip_address(address).is_loopback and "127.0.0.1" in allowed):
+                raise InvalidRequest(
+                    f"Ports can be published on {', '.join(allowed)} here, not on {address}.",
+                    reason="address_not_allowed",
+                )
+            if port is not None and not int(low) <= port <= int(high or low):
+                raise InvalidRequest(
+                    f"Ports of the host from {low} to {high or low} can be published here, not {port}.",
+                    reason="port_not_allowed",
+                )
 
     def server_settings(self, record: WorkspaceRecord) -> dict[str, object]:
         """Return the settings of the workspace's own ``ServerApp``."""
@@ -103,8 +121,16 @@ class ContainerPlanner:
             "trust_xheaders": True,
         }
 
-    def spec(self, request: LaunchRequest, record: WorkspaceRecord, launch_directory: Path) -> ContainerSpec:
-        """Return the container of a checked request."""
+    def spec(
+        self,
+        request: LaunchRequest,
+        record: WorkspaceRecord,
+        launch_directory: Path,
+        *,
+        volumes: tuple[Mount, ...] = (),
+        joins: tuple[NetworkJoin, ...] = (),
+    ) -> ContainerSpec:
+        """Return the container of a checked request, with the volumes and further networks that were found for it."""
         config = self.config
         source = checked_source(self._notebooks, self._secrets)
         mounts, covers = notebook_mounts(source, config.mount_point, self._secrets)
@@ -125,7 +151,8 @@ class ContainerPlanner:
             groups=(str(config.environment_group),),
             hostname=record.id,
             network=network_name(record.owner),
-            mounts=(*mounts, Mount(str(launch_directory), MOUNT_POINT, read_only=True)),
+            joins=joins,
+            mounts=(*mounts, *volumes, Mount(str(launch_directory), MOUNT_POINT, read_only=True)),
             tmpfs=covers,
             ports=tuple(ports),
             working_directory=config.mount_point,

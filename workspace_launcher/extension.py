@@ -18,14 +18,17 @@ from .identity import Owners
 from .images import Catalogue
 from .launch_directory import Account, LaunchDirectories
 from .models import WorkspaceState
+from .networks import NetworkManager
 from .operations import Operations
 from .proxy import Proxy
+from .pruning import Pruner
 from .registries import RegistryManager
 from .routes import ROUTES
 from .services import Services
 from .snapshots import SnapshotManager
 from .starting import Starter
 from .view import Entry, WorkspaceView
+from .volumes import VolumeManager
 from .watch import EngineWatch
 from .workspaces import WorkspaceManager
 
@@ -59,9 +62,19 @@ class WorkspaceLauncherApp(ExtensionApp):
         )
         images = Catalogue(engine, config)
         starter = Starter(engine, view, directories, config, self.log)
-        base_url = server.base_url
+        volumes = VolumeManager(engine, view, config, secrets=secrets)
+        networks = NetworkManager(engine, view)
         workspaces = WorkspaceManager(
-            engine, view, starter, planner, directories, images, base_url=base_url, log=self.log
+            engine,
+            view,
+            starter,
+            planner,
+            directories,
+            images,
+            volumes,
+            networks,
+            base_url=server.base_url,
+            log=self.log,
         )
         proxy = Proxy(
             server.cookie_secret,
@@ -91,6 +104,9 @@ class WorkspaceLauncherApp(ExtensionApp):
             snapshots=SnapshotManager(engine, workspaces, operations, events),
             images=images,
             registries=RegistryManager(engine, images, operations, config, data_directory=data),
+            volumes=volumes,
+            networks=networks,
+            pruner=Pruner(workspaces, volumes, networks, images),
             operations=operations,
             events=events,
             watch=EngineWatch(engine, view, events, reconciled=workspaces.adopt, log=self.log),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .config import WorkspaceConfig
 from .engine.base import Engine
+from .engine_models import Image
 from .errors import InvalidRequest, NameTaken, NotFound
 from .labels import SNAPSHOT_REFERENCE, snapshot_of
-from .models import CatalogueImage, Image, Owner
+from .models import CatalogueImage, Owner
 from .references import OWN_NAMESPACE, Reference, checked_tag_target, parse_reference
 
 DEFAULT_TITLE = "JupyterLab"
@@ -116,6 +117,12 @@ class Catalogue:
         if owner.admin and parse_reference(reference).namespace != OWN_NAMESPACE:
             return image
         raise NotFound(f"There is no image {reference!r} of yours.", reason="image_not_found")
+
+    async def own_images(self, owner: str) -> tuple[CatalogueImage, ...]:
+        """List the images that an owner pulled or tagged, without snapshots."""
+        images = await self._engine.list_images()
+        rows = [_own_row(tag, image) for image in images for tag in image.tags if _is_of(tag, owner)]
+        return tuple(row for row in rows if row.kind != "snapshot")
 
     async def tag(self, owner: Owner, reference: object, tag: object) -> CatalogueImage:
         """Give an image that a caller may launch from another name.

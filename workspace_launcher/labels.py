@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .models import Container, Image, Snapshot
+from .engine_models import Container, Image
+from .models import Snapshot
 from .names import is_safe, split_container_name
 
 PREFIX = "workspace-launcher."
@@ -23,6 +24,11 @@ BASE_URL = PREFIX + "base-url"
 IDEMPOTENCY = PREFIX + "idempotency"
 AUTO_REMOVE = PREFIX + "auto-remove"
 PORT = PREFIX + "port"
+
+VOLUME = PREFIX + "volume"
+VOLUME_OWNER = PREFIX + "volume.owner"
+NETWORK = PREFIX + "network"
+NETWORK_OWNER = PREFIX + "network.owner"
 
 SNAPSHOT_ID = PREFIX + "snapshot.id"
 SNAPSHOT_OWNER = PREFIX + "snapshot.owner"

@@ -6,25 +6,53 @@ What is not in ``KEYS`` cannot be asked for. Everything that is wrong is said in
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from .errors import InvalidRequest
-from .models import LaunchRequest
-from .names import checked_workspace_name
+from .models import LaunchRequest, VolumeBinding
+from .names import checked_name, checked_workspace_name
 from .sizes import parse_size
 
-KEYS = ("name", "image", "gpus", "cpus", "memory", "shm_size", "environment", "ports", "auto_remove")
-
-# Agreed in the contract but without a meaning before volumes and networks come: refused with a word of their own.
-LATER = ("volumes", "volumes_from", "networks", "links")
+KEYS = (
+    "name",
+    "image",
+    "gpus",
+    "cpus",
+    "memory",
+    "shm_size",
+    "environment",
+    "ports",
+    "volumes",
+    "volumes_from",
+    "networks",
+    "links",
+    "auto_remove",
+)
 
 SMALLEST_MEMORY = 128 << 20
 LARGEST_SIZE = 1 << 50
 RESERVED_ENVIRONMENT = ("LD_", "NVIDIA_", "JUPYTER_", "DOCKER_", "JUPYTERHUB_", "WORKSPACE_")
 RESERVED_NAMES = ("HOME", "PATH", "USER", "SHELL", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "BASH_ENV", "ENV")
 
+MOST_ATTACHMENTS = 50
+RESERVED_PLACES = (
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run/workspace",
+    "/etc",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/boot",
+)
+_BIND = re.compile(r"(?:/[A-Za-z0-9._+@~ -]+)+", re.ASCII)
+_HOST_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 
@@ -37,14 +65,11 @@ def parse_launch_request(body: Mapping[str, Any]) -> LaunchRequest:
     InvalidRequest
         An unknown key, a wrong type, an impossible value.
     """
-    unknown = sorted(set(body) - set(KEYS) - set(LATER))
+    unknown = sorted(set(body) - set(KEYS))
     if unknown:
         names = ", ".join(repr(key) for key in unknown)
         raise InvalidRequest(f"Unknown key {names}. Allowed are: {', '.join(KEYS)}.", reason="unknown_key")
     given = {key: value for key, value in body.items() if value is not None}
-    for key in LATER:
-        if given.get(key):
-            raise InvalidRequest(f"{key!r} is not supported by this version.", reason="unsupported")
     return LaunchRequest(
         name=checked_workspace_name(given["name"]) if "name" in given else None,
         image=_image(given["image"]) if "image" in given else None,
@@ -54,6 +79,10 @@ def parse_launch_request(body: Mapping[str, Any]) -> LaunchRequest:
         shm_size=_size(given["shm_size"], "shm_size", 1 << 20) if "shm_size" in given else None,
         environment=_environment(given.get("environment", {})),
         ports=_ports(given.get("ports", {})),
+        volumes=_volumes(given.get("volumes", {})),
+        volumes_from=_names(given.get("volumes_from", []), "volumes_from", "workspace"),
+        networks=_names(given.get("networks", []), "networks", "network"),
+        links=_links(given.get("links", {})),
         auto_remove=_boolean(given.get("auto_remove", False), "auto_remove"),
     )
 
@@ -128,12 +157,65 @@ def _binding(value: object) -> tuple[str, int | None]:
     if len(value) != 2 or not isinstance(value[0], str):
         raise InvalidRequest("A port with an address is written [address, port].", reason="invalid_port")
     try:
-        loopback = ipaddress.ip_address(value[0]).is_loopback
+        address = str(ipaddress.ip_address(value[0]))
     except ValueError:
-        loopback = False
-    if not loopback:
-        raise InvalidRequest("Ports are published on a loopback address only, such as '127.0.0.1'.")
-    return value[0], None if value[1] is None else _port(value[1])
+        raise InvalidRequest(f"{value[0]!r} is not an IP address.", reason="invalid_port") from None
+    return address, None if value[1] is None else _port(value[1])
+
+
+def _volumes(value: object) -> dict[str, VolumeBinding]:
+    if not isinstance(value, dict):
+        raise InvalidRequest(
+            "'volumes' must be an object from a volume's name, or a directory, to {bind, mode}.",
+            reason="invalid_volume",
+        )
+    if len(value) > MOST_ATTACHMENTS:
+        raise InvalidRequest(f"'volumes' may have at most {MOST_ATTACHMENTS} entries.", reason="invalid_volume")
+    found = {}
+    for source, binding in value.items():
+        if not source.startswith("/"):
+            checked_name(source, "volume")
+        if not isinstance(binding, dict) or not set(binding) <= {"bind", "mode"}:
+            raise InvalidRequest(f"The volume {source!r} must be bound by {{bind, mode}}.", reason="invalid_volume")
+        if binding.get("mode", "rw") not in ("rw", "ro"):
+            raise InvalidRequest(f"The mode of the volume {source!r} must be 'rw' or 'ro'.", reason="invalid_volume")
+        found[source] = VolumeBinding(_bind(binding.get("bind")), read_only=binding.get("mode") == "ro")
+    return found
+
+
+def _bind(value: object) -> str:
+    """Return a place inside a workspace where something may appear."""
+    if not isinstance(value, str) or not _BIND.fullmatch(value) or posixpath.normpath(value) != value:
+        raise InvalidRequest(
+            "'bind' must be an absolute path inside the workspace, without '.', '..' and a slash at its end.",
+            reason="invalid_volume",
+        )
+    if any(value == place or value.startswith(f"{place}/") for place in RESERVED_PLACES):
+        raise InvalidRequest(
+            f"Nothing can be bound at {value}: the workspace itself is there.", reason="invalid_volume"
+        )
+    return value
+
+
+def _names(value: object, key: str, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_ATTACHMENTS:
+        raise InvalidRequest(f"{key!r} must be a list of at most {MOST_ATTACHMENTS} names.")
+    return tuple(dict.fromkeys(checked_name(name, what) for name in value))
+
+
+def _links(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > MOST_ATTACHMENTS:
+        raise InvalidRequest("'links' must be an object from a workspace's name to the host name that it is to have.")
+    for name, alias in value.items():
+        checked_workspace_name(name)
+        if not isinstance(alias, str) or not _HOST_NAME.fullmatch(alias) or alias == "localhost":
+            raise InvalidRequest(
+                f"The host name for {name!r} must have 1 to 63 lower-case letters, digits and '-', and begin with a letter.",
+                reason="invalid_link",
+            )
+    if len(set(value.values())) < len(value):
+        raise InvalidRequest("Two links may not have the same host name.", reason="invalid_link")
+    return dict(value)
 
 
 def _boolean(value: object, what: str) -> bool:

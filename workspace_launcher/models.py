@@ -77,6 +77,14 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeBinding:
+    """Where a volume or host directory appears inside a workspace."""
+
+    bind: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchRequest:
     """What a caller asked for, validated and normalised; ``None`` means the server's default."""
 
@@ -88,6 +96,11 @@ class LaunchRequest:
     shm_size: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[int, tuple[str, int | None]] = field(default_factory=dict)
+    volumes: Mapping[str, VolumeBinding] = field(default_factory=dict)
+    volumes_from: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Workspace of the same owner to the host name that it is to have."""
     auto_remove: bool = False
 
 
@@ -110,6 +123,36 @@ class Snapshot:
     packages: int | None = None
     verified: bool | None = None
     shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedVolume:
+    """A volume as its owner sees it (``API.md``, ``GET /volumes``); ``size`` in bytes where the engine tells it."""
+
+    name: str
+    owner: str
+    size: int | None
+    used_by: tuple[str, ...]
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedNetwork:
+    """A network as its owner sees it (``API.md``, ``GET /networks``)."""
+
+    name: str
+    owner: str
+    workspaces: tuple[str, ...]
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Something that nothing uses: a workspace, volume, network or image, and the bytes that it takes where known."""
+
+    kind: str
+    name: str
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,186 +224,6 @@ class Operation:
     total: int | None = None
     seconds_left: float | None = None
     layers: tuple[LayerProgress, ...] = ()
-
-
-# What the engine speaks of.
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """The engine itself."""
-
-    kind: str
-    version: str
-    api_version: str
-    runtimes: tuple[str, ...]
-    root_directory: str = ""
-    operating_system: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A bind mount (``source`` is a host directory) or, if ``volume``, a named volume."""
-
-    source: str
-    target: str
-    read_only: bool = False
-    volume: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Tmpfs:
-    """An empty file system in memory over a path of the container."""
-
-    target: str
-    size: int
-    mode: int = 0o700
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedPort:
-    """A container port bound on the engine's host; ``host_port`` ``None`` lets the engine choose."""
-
-    container_port: int
-    host_address: str = "127.0.0.1"
-    host_port: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerSpec:
-    """All that decides a container. What is not named here cannot be asked of the engine.
-
-    ``capabilities`` are those kept after dropping all; ``memory`` is also the limit with swap, so there is no swap.
-    ``device_requests`` etc. for GPUs come with their issue.
-    """
-
-    name: str
-    image: str
-    labels: Mapping[str, str]
-    environment: Mapping[str, str]
-    user: str | None
-    groups: tuple[str, ...]
-    hostname: str
-    network: str
-    mounts: tuple[Mount, ...] = ()
-    tmpfs: tuple[Tmpfs, ...] = ()
-    ports: tuple[PublishedPort, ...] = ()
-    command: tuple[str, ...] | None = None
-    working_directory: str | None = None
-    cpus: float | None = None
-    memory: int | None = None
-    shm_size: int | None = None
-    pids_limit: int | None = None
-    capabilities: tuple[str, ...] = ()
-    no_new_privileges: bool = True
-    init: bool = False
-    log_max_size: str = "10m"
-    log_max_files: int = 2
-    stop_timeout: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A container as the engine reports it."""
-
-    id: str
-    name: str
-    image: str
-    """The reference it was created from."""
-    image_id: str
-    labels: Mapping[str, str]
-    status: str
-    """``created``, ``running``, ``paused``, ``restarting``, ``removing``, ``exited`` or ``dead``."""
-    exit_code: int | None
-    error: str
-    created: datetime | None
-    started: datetime | None
-    ports: Mapping[int, tuple[str, int]]
-    """Container port to the (address, port) on the engine's host, while it runs."""
-    networks: tuple[str, ...]
-    hostname: str
-    address: str = ""
-    """Its own address on its first network, while it runs."""
-    gateway: str = ""
-    """The engine's host on that network."""
-    memory: int | None = None
-    cpus: float | None = None
-    shm_size: int | None = None
-    mounts: tuple[Mount, ...] = ()
-    oom_killed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image as the engine reports it. ``layers`` are the digests of its file system, bottom first."""
-
-    id: str
-    tags: tuple[str, ...]
-    labels: Mapping[str, str]
-    environment: Mapping[str, str]
-    command: tuple[str, ...]
-    entrypoint: tuple[str, ...]
-    user: str
-    exposed_ports: tuple[int, ...]
-    size: int
-    created: datetime | None
-    layers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What opens a registry: a name and password, or an identity token in the password's place."""
-
-    username: str
-    password: str = field(default="", repr=False)
-    identity_token: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A registry that somebody is logged in to."""
-
-    registry: str
-    username: str
-
-
-@dataclass(frozen=True, slots=True)
-class FoundImage:
-    """A repository that a registry's search found."""
-
-    name: str
-    description: str
-    stars: int
-    official: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EngineEvent:
-    """Something that happened in the engine (``docker events``)."""
-
-    kind: str
-    """``container`` or ``image``."""
-    action: str
-    """``create``, ``start``, ``die``, ``destroy``, ``pause``, ``unpause``, ``rename``, ``oom``, ``tag``, ``untag``, ``delete``…"""
-    id: str
-    attributes: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ExecResult:
-    """What a command in a container gave; ``output`` is standard output and error as they came."""
-
-    exit_code: int
-    output: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerStats:
-    """What a container uses at present."""
-
-    cpu_percent: float
-    memory: int
-    memory_limit: int | None
 
 
 def to_json(value: Any) -> Any:

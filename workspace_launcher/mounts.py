@@ -10,13 +10,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from .engine_models import Mount, Tmpfs
 from .errors import InvalidRequest
-from .models import Mount, Tmpfs
 
 COVER_SIZE = 1 << 20
 
 
-def checked_source(directory: Path, secrets: Iterable[Path]) -> Path:
+def checked_source(directory: Path, secrets: Iterable[Path], *, called: str = "notebook directory") -> Path:
     """Return a host directory that may be mounted, its links resolved.
 
     Raises
@@ -27,14 +27,14 @@ def checked_source(directory: Path, secrets: Iterable[Path]) -> Path:
     try:
         source = directory.resolve(strict=True)
     except OSError as error:
-        raise InvalidRequest(f"The notebook directory {directory} cannot be used: {error.strerror}.") from None
+        raise InvalidRequest(f"The {called} {directory} cannot be used: {error.strerror}.") from None
     if not source.is_dir():
-        raise InvalidRequest(f"The notebook directory {directory} is not a directory.")
+        raise InvalidRequest(f"The {called} {directory} is not a directory.")
     if source == Path("/"):
-        raise InvalidRequest("The whole file system cannot be the notebook directory of a workspace.")
+        raise InvalidRequest(f"The whole file system cannot be the {called} of a workspace.")
     for secret in _existing(secrets):
         if source == secret or secret in source.parents:
-            raise InvalidRequest(f"The notebook directory {directory} holds this server's own secrets.")
+            raise InvalidRequest(f"The {called} {directory} holds this server's own secrets.")
     return source
 
 

@@ -172,7 +172,12 @@ def safe_name(user: str) -> str:
 
 
 def checked_workspace_name(name: object) -> str:
-    """Return a workspace's name that a caller gave.
+    """Return a workspace's name that a caller gave; see :func:`checked_name`."""
+    return checked_name(name, "workspace")
+
+
+def checked_name(name: object, what: str) -> str:
+    """Return the name of a workspace, volume or network (``what``) that a caller gave.
 
     Raises
     ------
@@ -181,7 +186,7 @@ def checked_workspace_name(name: object) -> str:
     """
     if not isinstance(name, str) or not is_safe(name):
         raise InvalidRequest(
-            f"A workspace's name has 1 to {LONGEST} lower-case letters and digits, and single '-' or '_' between them, "
+            f"A {what}'s name has 1 to {LONGEST} lower-case letters and digits, and single '-' or '_' between them, "
             "for example 'quiet_otter'.",
             reason="invalid_name",
         )
@@ -213,3 +218,18 @@ def split_container_name(container: str) -> tuple[str, str] | None:
 def network_name(owner: str) -> str:
     """Return the name of the network that an owner's workspaces are on."""
     return f"workspace-{owner}"
+
+
+def joined_network_name(owner: str, name: str) -> str:
+    """Return the engine's name of a network that an owner made. No safe name has a dot: it is no other owner's."""
+    return f"workspace-{owner}.{name}"
+
+
+def links_network_name(owner: str) -> str:
+    """Return the name of the network on which an owner's workspaces are linked."""
+    return f"workspace-{owner}..links"
+
+
+def volume_name(owner: str, name: str) -> str:
+    """Return the engine's name of a volume that an owner made."""
+    return f"workspace-{owner}.{name}"

@@ -9,8 +9,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from . import models
+from . import engine_models, models
 from .launch_request import KEYS
+from .pruning import KINDS as KINDS_TO_PRUNE
 from .version import __version__
 
 SCHEMAS = (
@@ -20,8 +21,11 @@ SCHEMAS = (
     models.CatalogueImage,
     models.Step,
     models.LayerProgress,
-    models.FoundImage,
-    models.Login,
+    engine_models.FoundImage,
+    models.ManagedVolume,
+    models.ManagedNetwork,
+    models.Unused,
+    engine_models.Login,
 )
 
 # path, method, summary, body schema, answer's status and schema.
@@ -35,6 +39,13 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/images/tag", "post", "Give an image another name", "Tag", 200, "CatalogueImage"),
     ("/images/search", "get", "Search for repositories", None, 200, "[FoundImage]"),
     ("/images/{reference}", "delete", "Remove an image", None, 204, None),
+    ("/volumes", "get", "The caller's volumes", None, 200, "[ManagedVolume]"),
+    ("/volumes", "post", "Make a volume", "Name", 201, "ManagedVolume"),
+    ("/volumes/{name}", "delete", "Remove a volume", None, 204, None),
+    ("/networks", "get", "The caller's networks", None, 200, "[ManagedNetwork]"),
+    ("/networks", "post", "Make a network", "Name", 201, "ManagedNetwork"),
+    ("/networks/{name}", "delete", "Remove a network", None, 204, None),
+    ("/prune", "post", "Remove what is unused, or tell what would be", "Prune", 200, "[Unused]"),
     ("/registries", "get", "The registries that the caller is logged in to", None, 200, "[Login]"),
     ("/registries/login", "post", "Log in to a registry", "RegistryLogin", 204, None),
     ("/registries/logout", "post", "Log out of a registry", "RegistryLogout", 204, None),
@@ -47,7 +58,7 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     (_W + "/restart", "post", "Stop and start it", None, 202, "Workspace"),
     (_W + "/pause", "post", "Freeze it", None, 200, "Workspace"),
     (_W + "/unpause", "post", "Thaw it", None, 200, "Workspace"),
-    (_W + "/rename", "post", "Give it another name", "Rename", 200, "Workspace"),
+    (_W + "/rename", "post", "Give it another name", "Name", 200, "Workspace"),
     (_W + "/logs", "get", "What it wrote", None, 200, None),
     (_W + "/stats", "get", "What it uses", None, 200, None),
     (_W + "/exec", "post", "Run a command in it", "Exec", 200, None),
@@ -77,7 +88,15 @@ _BODIES: dict[str, Any] = {
     "RegistryLogout": _texts(optional=("registry",)),
     "Push": _texts("repository", optional=("tag",)),
     "LaunchRequest": {"type": "object", "properties": {key: {} for key in KEYS}, "additionalProperties": False},
-    "Rename": _texts("name"),
+    "Name": _texts("name"),
+    "Prune": {
+        "type": "object",
+        "properties": {
+            "kinds": {"type": "array", "items": {"enum": list(KINDS_TO_PRUNE)}},
+            "dry_run": {"type": "boolean"},
+        },
+        "additionalProperties": False,
+    },
     "Exec": {
         "type": "object",
         "properties": {"command": {"type": "array", "items": {"type": "string"}}, "root": {"type": "boolean"}},

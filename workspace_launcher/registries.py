@@ -8,9 +8,10 @@ from pathlib import Path
 
 from .config import WorkspaceConfig
 from .engine.base import CredentialStore, Engine
+from .engine_models import Credentials, FoundImage, Image, Login
 from .errors import Forbidden, InvalidRequest, LauncherError, NameTaken, NotFound
 from .images import Catalogue
-from .models import Credentials, FoundImage, Image, Login, Operation, Owner
+from .models import Operation, Owner
 from .operations import Operations, Report
 from .references import HUB, Reference, checked_tag_target, local_name, parse_reference
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import events, images, info, openapi, operations, snapshots, workspaces
+from .handlers import attachments, events, images, info, openapi, operations, snapshots, workspaces
 
 API = r"/workspace-launcher/api"
 NAME = r"([^/]+)"
@@ -19,6 +19,11 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/images/tag", images.TagHandler),
     (rf"{API}/images/search", images.SearchHandler),
     (rf"{API}/images/(.+)", images.ImageHandler),
+    (rf"{API}/volumes", attachments.VolumesHandler),
+    (rf"{API}/volumes/{NAME}", attachments.VolumeHandler),
+    (rf"{API}/networks", attachments.NetworksHandler),
+    (rf"{API}/networks/{NAME}", attachments.NetworkHandler),
+    (rf"{API}/prune", attachments.PruneHandler),
     (rf"{API}/registries", images.RegistriesHandler),
     (rf"{API}/registries/login", images.LoginHandler),
     (rf"{API}/registries/logout", images.LogoutHandler),

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from .events import EventStream
     from .identity import Owners
     from .images import Catalogue
+    from .networks import NetworkManager
     from .operations import Operations
     from .proxy import Proxy
+    from .pruning import Pruner
     from .registries import RegistryManager
     from .snapshots import SnapshotManager
+    from .volumes import VolumeManager
     from .watch import EngineWatch
     from .workspaces import WorkspaceManager
 
@@ -28,6 +31,9 @@ class Services:
     snapshots: SnapshotManager
     images: Catalogue
     registries: RegistryManager
+    volumes: VolumeManager
+    networks: NetworkManager
+    pruner: Pruner
     operations: Operations
     events: EventStream
     watch: EngineWatch

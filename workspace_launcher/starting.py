@@ -10,9 +10,10 @@ import aiohttp
 
 from .config import WorkspaceConfig
 from .engine.base import Engine
+from .engine_models import Container
 from .errors import EngineError, LauncherError, WorkspaceUnreachable
 from .launch_directory import MOUNT_POINT, LaunchDirectories, read_token
-from .models import Container, Endpoint, Step
+from .models import Endpoint, Step
 from .readiness import is_own_address, wait_until_ready
 from .view import Entry, Phase, WorkspaceView
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 
+from .engine_models import Container
 from .errors import NotFound
 from .labels import WorkspaceRecord, record_of
-from .models import Container, Endpoint, Step, Workspace, WorkspaceState
+from .models import Endpoint, Step, Workspace, WorkspaceState
 
 CLEAN_EXITS = (0, 130, 137, 143)
 """Exit codes of a lab that was stopped: by itself, SIGINT, SIGKILL, SIGTERM."""

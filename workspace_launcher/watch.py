@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from . import labels
 from .engine.base import Engine
+from .engine_models import EngineEvent
 from .errors import EngineError, LauncherError, NotFound
 from .events import EventStream
-from .models import EngineEvent
 from .view import WorkspaceView
 
 FIRST_RETRY = 0.25

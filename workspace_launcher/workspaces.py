@@ -17,8 +17,10 @@ from .images import Catalogue
 from .labels import WorkspaceRecord, idempotency_digest
 from .launch_directory import LaunchDirectories
 from .models import Endpoint, LaunchRequest, Workspace, WorkspaceState
+from .networks import NetworkManager
 from .starting import Starter
 from .view import Entry, Phase, WorkspaceView
+from .volumes import VolumeManager
 
 
 class WorkspaceManager:
@@ -32,6 +34,8 @@ class WorkspaceManager:
         planner: ContainerPlanner,
         directories: LaunchDirectories,
         images: Catalogue,
+        volumes: VolumeManager,
+        networks: NetworkManager,
         *,
         base_url: str,
         log: logging.Logger,
@@ -41,6 +45,8 @@ class WorkspaceManager:
         self._starter = starter
         self._directories = directories
         self._images = images
+        self._volumes = volumes
+        self._further_networks = networks
         self._log = log
         self._tasks: set[asyncio.Task[None]] = set()
         self._launches: dict[str, asyncio.Future[Workspace]] = {}
@@ -141,7 +147,13 @@ class WorkspaceManager:
                 home=config.home,
                 server=self.planner.server_settings(record),
             )
-            spec = self.planner.spec(request, record, directory)
+            spec = self.planner.spec(
+                request,
+                record,
+                directory,
+                volumes=await self._volumes.mounts(owner, request),
+                joins=await self._further_networks.joins(owner, name, request),
+            )
             self._starter.step(entry, begun, "Checked the request", "Creating the container")
             if spec.network not in self._networks:
                 await self._engine.ensure_network(spec.network, labels={"workspace-launcher.network": owner})
@@ -286,10 +298,10 @@ class WorkspaceManager:
         self._view.remove(entry)
         self._directories.remove(entry.record.id)
         if not self._view.of_owner(owner):
-            network = names.network_name(owner)
-            self._networks.discard(network)
-            with contextlib.suppress(errors.LauncherError):
-                await self._engine.remove_network(network)
+            for network in (names.network_name(owner), names.links_network_name(owner)):
+                self._networks.discard(network)
+                with contextlib.suppress(errors.LauncherError):
+                    await self._engine.remove_network(network)
 
     # Inside.
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.engine.server import RunningServer
 from workspace_launcher.engine.docker_engine import DockerEngine
-from workspace_launcher.models import ContainerSpec
+from workspace_launcher.engine_models import ContainerSpec
 
 PREFIX = "wltest-"
 TINY = "wltest-tiny:latest"

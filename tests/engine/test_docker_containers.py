@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine_models import ContainerSpec, Mount, PublishedPort, Tmpfs
 from workspace_launcher.errors import Conflict, EngineError, NameTaken, NotFound
-from workspace_launcher.models import ContainerSpec, Mount, PublishedPort, Tmpfs
 
 Make = Callable[..., ContainerSpec]
 GOLDEN = Path(__file__).with_name("golden_host_config.json")

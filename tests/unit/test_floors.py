@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "workspace_launcher"
 FLOORS = [
-    {"errors", "models", "names", "sizes", "launch_request", "labels", "references", "version"},
+    {"errors", "models", "engine_models", "names", "sizes", "launch_request", "labels", "references", "version"},
     {"config"},
     {"engine", "proxy", "environment"},
     {
@@ -24,6 +24,9 @@ FLOORS = [
         "images",
         "snapshots",
         "registries",
+        "volumes",
+        "networks",
+        "pruning",
     },
     {"identity", "services", "openapi", "handlers", "routes"},
     {"extension", "__init__"},

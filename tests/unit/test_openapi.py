@@ -12,7 +12,11 @@ def served() -> set[tuple[str, str]]:
     calls = set()
     for pattern, handler in ROUTES:
         path = pattern.removeprefix(API).replace(r"\.", ".")
-        groups = ["{owner}", "{name}"] if path.startswith("/workspaces/") else ["{id}", "{id}"]
+        groups = (
+            ["{owner}", "{name}"]
+            if path.startswith("/workspaces/")
+            else ["{id}" if "/snapshots" in path or "/operations" in path else "{name}"]
+        )
         path = path.replace("(.+)", "{reference}")
         for group in groups:
             path = path.replace("([^/]+)", group, 1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import time
 
+from workspace_launcher.engine_models import Container
 from workspace_launcher.labels import WorkspaceRecord
-from workspace_launcher.models import Container, WorkspaceState
+from workspace_launcher.models import WorkspaceState
 from workspace_launcher.view import WorkspaceView
 
 

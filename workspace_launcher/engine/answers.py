@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ..models import Container, ContainerStats, EngineEvent, EngineInfo, Image, Mount
+from ..engine_models import Container, ContainerStats, EngineEvent, EngineInfo, Image, Mount, Network, Volume
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?$")
 
@@ -29,7 +29,7 @@ def container(body: Mapping[str, Any]) -> Container:
     state: Mapping[str, Any] = body.get("State") or {}
     settings: Mapping[str, Any] = body.get("NetworkSettings") or {}
     networks: Mapping[str, Any] = settings.get("Networks") or {}
-    first: Mapping[str, Any] = next(iter(networks.values()), {}) or {}
+    first: Mapping[str, Any] = networks.get(str(host.get("NetworkMode"))) or {}
     nano_cpus = host.get("NanoCpus") or 0
     status = str(state.get("Status") or "")
     return Container(
@@ -99,6 +99,26 @@ def _exposed(ports: Iterable[str]) -> Iterable[int]:
         number, _, protocol = name.partition("/")
         if number.isdigit() and protocol in ("", "tcp"):
             yield int(number)
+
+
+def volume(body: Mapping[str, Any], size: int | None) -> Volume:
+    """Read one row of ``GET /volumes``; ``size`` is that of ``GET /system/df``, which says -1 where it does not know."""
+    return Volume(
+        name=str(body["Name"]),
+        labels=dict(body.get("Labels") or {}),
+        size=size if size is not None and size >= 0 else None,
+        created=parse_time(body.get("CreatedAt")),
+    )
+
+
+def network(body: Mapping[str, Any]) -> Network:
+    """Read one row of ``GET /networks``."""
+    return Network(
+        name=str(body["Name"]),
+        labels=dict(body.get("Labels") or {}),
+        containers=tuple(body.get("Containers") or {}),
+        created=parse_time(body.get("Created")),
+    )
 
 
 def environment(variables: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..models import ContainerSpec, Mount, Tmpfs
+from ..engine_models import ContainerSpec, Mount, NetworkJoin, Tmpfs
 
 NETWORK_OPTIONS = {
     # Neighbours on the network cannot reach one another, only the engine's host and the outside.
@@ -98,16 +98,22 @@ def tmpfs_options(tmpfs: Tmpfs) -> str:
     return f"rw,nosuid,nodev,size={tmpfs.size},mode={tmpfs.mode:o}"
 
 
-def network_body(name: str, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Build the body of the request that creates a bridge network whose containers cannot reach one another."""
+def network_body(name: str, labels: Mapping[str, str], *, isolated: bool) -> dict[str, Any]:
+    """Build the body of the request that creates a bridge network; on an isolated one no container reaches another."""
     return {
         "Name": name,
         "Driver": "bridge",
         # Engines before API 1.44 make a second network of the same name otherwise.
         "CheckDuplicate": True,
-        "Options": dict(NETWORK_OPTIONS),
+        "Options": dict(NETWORK_OPTIONS) if isolated else {},
         "Labels": dict(labels),
     }
+
+
+def join_body(container: str, join: NetworkJoin) -> dict[str, Any]:
+    """Build the body of the request that puts a container on a further network."""
+    links = [f"{other}:{name}" for other, name in join.links.items()]
+    return {"Container": container, "EndpointConfig": {"Links": links, "Aliases": list(join.aliases)}}
 
 
 def split_reference(reference: str) -> tuple[str, str]:

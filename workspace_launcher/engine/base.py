@@ -14,7 +14,7 @@ import abc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..models import (
+from ..engine_models import (
     Container,
     ContainerSpec,
     ContainerStats,
@@ -25,8 +25,11 @@ from ..models import (
     FoundImage,
     Image,
     Login,
-    Progress,
+    Network,
+    NetworkJoin,
+    Volume,
 )
+from ..models import Progress
 
 ProgressCallback = Callable[[Progress], None]
 """Called on the event loop with how far it is."""
@@ -89,7 +92,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     async def create_container(self, spec: ContainerSpec) -> str:
-        """Create a container and return its ID. ``NameTaken`` if its name is in use, ``NotFound`` if the image is not there."""
+        """Create a container on its networks and return its ID. ``NameTaken`` if its name is in use, ``NotFound`` if the image is not there."""
 
     @abc.abstractmethod
     async def start_container(self, container: str) -> None:
@@ -151,12 +154,38 @@ class Engine(abc.ABC):
     # Networks.
 
     @abc.abstractmethod
-    async def ensure_network(self, name: str, *, labels: Mapping[str, str]) -> None:
-        """Make a bridge network whose containers cannot reach one another; one that is there is fine."""
+    async def ensure_network(self, name: str, *, labels: Mapping[str, str], isolated: bool = True) -> None:
+        """Make a bridge network, an isolated one if its containers cannot reach one another; one that is there is fine."""
+
+    @abc.abstractmethod
+    async def join_network(self, container: str, join: NetworkJoin) -> None:
+        """Put a container, running or not, on a further network; where it is on it already that is fine."""
+
+    @abc.abstractmethod
+    async def list_networks(self, *, label: str) -> list[Network]:
+        """List the networks that have this label."""
 
     @abc.abstractmethod
     async def remove_network(self, name: str) -> bool:
         """Remove a network that no container uses; ``False`` if one does. One that is gone is fine."""
+
+    # Volumes.
+
+    @abc.abstractmethod
+    async def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None:
+        """Make a named volume; ``NameTaken`` if there is one."""
+
+    @abc.abstractmethod
+    async def list_volumes(self, *, label: str) -> list[Volume]:
+        """List the volumes that have this label, with their sizes, which may take the engine a while."""
+
+    @abc.abstractmethod
+    async def inspect_volume(self, name: str) -> Volume:
+        """Look a volume up, without its size."""
+
+    @abc.abstractmethod
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume; ``Conflict`` if a container has it, running or not."""
 
     # Images.
 

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 from docker.errors import APIError
 
+from ..engine_models import Image
 from ..errors import (
     Busy,
     EngineError,
@@ -35,7 +36,7 @@ from ..errors import (
     NoSpace,
     OperationCancelled,
 )
-from ..models import Image, Progress
+from ..models import Progress
 from . import answers, image_archive
 from .arguments import split_reference
 from .base import ProgressCallback

@@ -19,8 +19,8 @@ from typing import Any
 from docker.credentials import Store
 from docker.credentials.errors import CredentialsNotFound, StoreError
 
+from ..engine_models import Credentials, Login
 from ..errors import CredentialStoreFailed
-from ..models import Credentials, Login
 from .base import CredentialStore
 
 HUB = "docker.io"

@@ -13,8 +13,7 @@ from urllib.parse import quote
 import requests
 from docker.errors import APIError
 
-from ..errors import Conflict, EngineError, EngineUnavailable, NotFound
-from ..models import (
+from ..engine_models import (
     Container,
     ContainerSpec,
     ContainerStats,
@@ -24,8 +23,12 @@ from ..models import (
     ExecResult,
     FoundImage,
     Image,
+    Network,
+    NetworkJoin,
+    Volume,
 )
-from . import answers, arguments, docker_commit, docker_exec, docker_networks, docker_registry
+from ..errors import Conflict, EngineError, EngineUnavailable, NotFound
+from . import answers, arguments, docker_commit, docker_exec, docker_networks, docker_registry, docker_volumes
 from .base import CredentialStore, Engine, ProgressCallback
 from .docker_client import Client
 from .docker_connection import DockerConnection
@@ -116,11 +119,7 @@ class DockerEngine(Engine):
 
     async def create_container(self, spec: ContainerSpec) -> str:
         """Create a container and return its ID."""
-        body = arguments.container_body(spec)
-
-        params = {"name": spec.name}
-        answer = await self._quick(lambda client: client.call("POST", "/containers/create", params=params, json=body))
-        return str(answer.json()["Id"])
+        return await self._quick(lambda client: _create(client, spec))
 
     async def start_container(self, container: str) -> None:
         """Start it."""
@@ -214,13 +213,37 @@ class DockerEngine(Engine):
             output_limit=output_limit,
         )
 
-    async def ensure_network(self, name: str, *, labels: Mapping[str, str]) -> None:
-        """Make a network of neighbours that cannot reach one another."""
-        await self._quick(lambda client: docker_networks.ensure(client, name, labels))
+    async def ensure_network(self, name: str, *, labels: Mapping[str, str], isolated: bool = True) -> None:
+        """Make a network."""
+        await self._quick(lambda client: docker_networks.ensure(client, name, labels, isolated=isolated))
+
+    async def join_network(self, container: str, join: NetworkJoin) -> None:
+        """Put a container on a further network."""
+        await self._quick(lambda client: docker_networks.join(client, container, join))
+
+    async def list_networks(self, *, label: str) -> list[Network]:
+        """List the networks with a label."""
+        return await self._slow(lambda client: docker_networks.list_labelled(client, label))
 
     async def remove_network(self, name: str) -> bool:
         """Remove a network that nobody uses."""
         return await self._quick(lambda client: docker_networks.remove(client, name))
+
+    async def create_volume(self, name: str, *, labels: Mapping[str, str]) -> None:
+        """Make a named volume."""
+        await self._quick(lambda client: docker_volumes.create(client, name, labels))
+
+    async def list_volumes(self, *, label: str) -> list[Volume]:
+        """List the volumes with a label."""
+        return await self._slow(lambda client: docker_volumes.list_labelled(client, label))
+
+    async def inspect_volume(self, name: str) -> Volume:
+        """Look a volume up."""
+        return await self._quick(lambda client: docker_volumes.inspect(client, name))
+
+    async def remove_volume(self, name: str) -> None:
+        """Remove a volume."""
+        await self._slow(lambda client: client.remove_volume(name))
 
     async def inspect_image(self, image: str) -> Image:
         """Look an image up."""
@@ -299,6 +322,18 @@ class DockerEngine(Engine):
                     if line.strip():
                         yield answers.event(json.loads(line))
         raise EngineUnavailable(f"The container engine at {self._connection.host} ended the connection.")
+
+
+def _create(client: Client, spec: ContainerSpec) -> str:
+    params, body = {"name": spec.name}, arguments.container_body(spec)
+    identifier = str(client.call("POST", "/containers/create", params=params, json=body).json()["Id"])
+    try:
+        for join in spec.joins:
+            docker_networks.join(client, identifier, join)
+    except BaseException:
+        client.remove_container(identifier, v=True, force=True)
+        raise
+    return identifier
 
 
 def _container(client: Client, identifier: str) -> Container:

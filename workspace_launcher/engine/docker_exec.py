@@ -15,8 +15,8 @@ from typing import Any
 
 import requests
 
+from ..engine_models import ExecResult
 from ..errors import Conflict, LauncherError, WorkspaceStopped, WorkspaceTimeout
-from ..models import ExecResult
 from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_streams import stream

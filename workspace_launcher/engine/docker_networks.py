@@ -1,15 +1,17 @@
-"""Networks of containers that cannot reach one another. Blocking functions."""
+"""Networks of containers. Blocking functions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from docker.errors import APIError
 
+from ..engine_models import Network, NetworkJoin
 from ..errors import EngineError
-from . import arguments
+from . import answers, arguments
 from .docker_client import Client
 
 
@@ -19,18 +21,18 @@ def _named(client: Client, name: str) -> list[Any]:
     return sorted((one for one in found if one["Name"] == name), key=lambda one: (one.get("Created", ""), one["Id"]))
 
 
-def ensure(client: Client, name: str, labels: Mapping[str, str]) -> None:
+def ensure(client: Client, name: str, labels: Mapping[str, str], *, isolated: bool) -> None:
     """Make the network unless it is there; of two that were made at once, only the older stays.
 
     Raises
     ------
     EngineError
-        If there is a network of that name in which containers can reach one another.
+        If one that is to be isolated is there, and containers can reach one another in it.
     """
     found = _named(client, name)
     if not found:
         try:
-            client.call("POST", "/networks/create", json=arguments.network_body(name, labels))
+            client.call("POST", "/networks/create", json=arguments.network_body(name, labels, isolated=isolated))
         except APIError as error:
             if "already exists" not in str(error.explanation):
                 raise
@@ -38,12 +40,34 @@ def ensure(client: Client, name: str, labels: Mapping[str, str]) -> None:
     for extra in found[1:]:
         _remove(client, extra["Id"])
     option = "com.docker.network.bridge.enable_icc"
-    if found and (found[0].get("Options") or {}).get(option) != "false":
+    if isolated and found and (found[0].get("Options") or {}).get(option) != "false":
         raise EngineError(
             f"There is a network {name} already, in which containers can reach one another. Remove it, so that it can be "
             "made anew.",
             reason="network_not_isolated",
         )
+
+
+def join(client: Client, container: str, wanted: NetworkJoin) -> None:
+    """Put a container on a network; where it is on it already that is fine."""
+    try:
+        body = arguments.join_body(container, wanted)
+        client.call("POST", f"/networks/{quote(wanted.network, safe='')}/connect", json=body)
+    except APIError as error:
+        if "already exists in network" not in str(error.explanation):
+            raise
+
+
+def list_labelled(client: Client, label: str) -> list[Network]:
+    """List the networks with a label. Which containers are on one only its own look-up tells."""
+    found = []
+    for row in client.networks(filters={"label": label}):
+        try:
+            found.append(answers.network(client.inspect_network(row["Id"])))
+        except APIError as error:
+            if error.response is None or error.response.status_code != 404:
+                raise
+    return found
 
 
 def remove(client: Client, name: str) -> bool:

@@ -14,8 +14,9 @@ from typing import Any
 
 import requests
 
+from ..engine_models import Credentials, FoundImage, Image
 from ..errors import EngineError, InvalidRequest, LauncherError, NotFound, RegistryDenied, RegistryUnreachable
-from ..models import Credentials, FoundImage, Image, Progress
+from ..models import Progress
 from . import answers
 from .arguments import split_reference
 from .docker_client import Client
