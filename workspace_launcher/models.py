@@ -153,6 +153,8 @@ class Operation:
     error: str | None
     started: datetime
     ended: datetime | None
+    workspace_id: str | None = None
+    """The workspace that it works on; ``target``, its name, may pass to another."""
 
 
 # What the engine speaks of.

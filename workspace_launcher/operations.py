@@ -30,7 +30,9 @@ class Operations:
         self._operations: dict[str, Operation] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, work: Work, *, kind: str, owner: str, target: str, detail: str) -> Operation:
+    def start(
+        self, work: Work, *, kind: str, owner: str, target: str, detail: str, workspace_id: str | None = None
+    ) -> Operation:
         """Begin an operation.
 
         Parameters
@@ -43,6 +45,8 @@ class Operations:
             Who may watch and cancel it.
         detail
             The first sentence to show.
+        workspace_id
+            The workspace that it works on, if it is one.
         """
         operation = Operation(
             id=secrets.token_hex(8),
@@ -56,6 +60,7 @@ class Operations:
             error=None,
             started=datetime.now(timezone.utc),
             ended=None,
+            workspace_id=workspace_id,
         )
         self._put(operation)
         self._tasks[operation.id] = asyncio.create_task(self._run(operation.id, work), name=f"{kind} {target}")
