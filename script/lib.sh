@@ -129,7 +129,11 @@ bootstrap_engine() {
 
 # --- images ----------------------------------------------------------------------------------------------------------
 
-bootstrap_image() { "$root/script/images"; }
+# The lab holds the front end.
+bootstrap_image() {
+    bootstrap_labextension
+    "$root/script/images"
+}
 
 # --- Python ----------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,9 @@ MOUNT_POINT = "/run/workspace"
 ABANDONED_AFTER = 600.0
 """Seconds after which a directory that no container mounts is swept: a launch writes it before its container is there."""
 
+PAGE = {"workspaceLauncher": "inside"}
+"""What the page of a workspace's JupyterLab finds in its configuration; elsewhere the front end is the launcher's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -78,6 +81,9 @@ class LaunchDirectories:
         self._write(
             directory / "jupyter_server_config.json", json.dumps({"ServerApp": server}, indent=1), 0o444, account
         )
+        # JupyterLab looks in this folder of each of Jupyter's configuration paths.
+        (directory / "labconfig").mkdir(mode=0o755)
+        self._write(directory / "labconfig" / "page_config.json", json.dumps(PAGE), 0o444, account)
         # '*' and not 'x' for the password: there is no shadow entry that account checks could look for.
         user = f"{account.name}:*:{account.uid}:{account.gid}:{account.name}:{home}:/bin/bash\n"
         self._write(directory / "passwd", user, 0o444, account)

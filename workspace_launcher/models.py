@@ -224,6 +224,8 @@ class Operation:
     total: int | None = None
     seconds_left: float | None = None
     layers: tuple[LayerProgress, ...] = ()
+    workspace_id: str | None = None
+    """The workspace that it works on; ``target``, its name, may pass to another."""
 
 
 def to_json(value: Any) -> Any:

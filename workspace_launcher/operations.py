@@ -33,7 +33,17 @@ class Operations:
         self._operations: dict[str, Operation] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, work: Work, *, kind: str, owner: str, target: str, detail: str, alone: bool = False) -> Operation:
+    def start(
+        self,
+        work: Work,
+        *,
+        kind: str,
+        owner: str,
+        target: str,
+        detail: str,
+        workspace_id: str | None = None,
+        alone: bool = False,
+    ) -> Operation:
         """Begin an operation.
 
         Parameters
@@ -46,6 +56,8 @@ class Operations:
             Who may watch and cancel it.
         detail
             The first sentence to show.
+        workspace_id
+            The workspace that it works on, if it is one.
         alone
             Where the owner has the same under way already, return that in place of another.
         """
@@ -66,6 +78,7 @@ class Operations:
             error=None,
             started=datetime.now(timezone.utc),
             ended=None,
+            workspace_id=workspace_id,
         )
         self._put(operation)
         self._tasks[operation.id] = asyncio.create_task(self._run(operation.id, work), name=f"{kind} {target}")

@@ -20,6 +20,8 @@ from .workspaces import WorkspaceManager
 # https://distribution.github.io/distribution/spec/api/#pulling-an-image-manifest
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 LONGEST_MESSAGE = 1000
+COMMIT = "commit"
+"""The kind of operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +134,17 @@ class SnapshotManager:
             return made
 
         return self._operations.start(
-            work, kind="commit", owner=owner.name, target=f"{owner.name}/{workspace.name}", detail="Committing"
+            work,
+            kind=COMMIT,
+            owner=owner.name,
+            target=f"{owner.name}/{workspace.name}",
+            detail="Committing",
+            workspace_id=workspace.id,
         )
+
+    def commit_of(self, owner: str, workspace_id: str, identifier: str) -> Operation:
+        """Return a commit of this workspace, whatever its name; ``NotFound`` for any other operation."""
+        operation = self._operations.get(owner, identifier)
+        if operation.kind != COMMIT or operation.workspace_id != workspace_id:
+            raise NotFound("There is no such operation.")
+        return operation

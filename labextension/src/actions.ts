@@ -1,16 +1,11 @@
 import { UUID } from '@lumino/coreutils';
 
 import { ApiError, sentence } from './api';
-import type { ICommitValues, ILaunchValues } from './dialogs';
-import {
-  askCommit,
-  askLaunch,
-  commitRequest,
-  confirmRemoval,
-  launchRequest
-} from './dialogs';
+import { askAndCommit } from './commit';
+import type { ILaunchValues } from './dialogs';
+import { askLaunch, confirmRemoval, launchRequest } from './dialogs';
 import type { IWorkspace } from './models';
-import { Progress } from './notifications';
+import { Progress } from './progress';
 import { LaunchTab, openTab } from './tab';
 import type { IContext } from './tokens';
 
@@ -105,28 +100,18 @@ export async function stop(
   }
 }
 
-/** Ask what to call it, until the server takes it or the user gives up, and commit. */
 export async function commit(
   context: IContext,
   workspace: IWorkspace
 ): Promise<void> {
   const { api, notices, trans } = context;
-  let values: ICommitValues = {};
-  let problem = '';
-  for (;;) {
-    const entered = await askCommit(trans, workspace, values, problem);
-    if (!entered) {
-      return;
-    }
-    try {
-      const operation = await api.commit(workspace, commitRequest(entered));
-      const progress = new Progress(trans.__('Committing %1…', workspace.name));
-      notices.followCommit(progress, operation, workspace.name);
-      return;
-    } catch (error) {
-      values = entered;
-      problem = sentence(error);
-    }
+  const title = trans.__('Commit %1', workspace.name);
+  const operation = await askAndCommit(trans, title, request =>
+    api.commit(workspace, request)
+  );
+  if (operation) {
+    const progress = new Progress(trans.__('Committing %1…', workspace.name));
+    notices.followCommit(progress, operation);
   }
 }
 

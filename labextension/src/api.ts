@@ -83,31 +83,53 @@ export class WorkspaceApi {
     return url.href;
   }
 
-  /** A response of the API, or an `ApiError`. */
-  async request(path: string, init: RequestInit = {}): Promise<Response> {
-    const url = URLExt.join(
-      this.settings.baseUrl,
-      'workspace-launcher/api',
-      path
-    );
-    let response: Response;
-    try {
-      response = await ServerConnection.makeRequest(url, init, this.settings);
-    } catch (error) {
-      if (error instanceof ServerConnection.NetworkError) {
-        throw new ApiError(0, 'network', 'The server does not answer.');
-      }
-      throw error;
-    }
-    if (!response.ok) {
-      throw await refusal(response);
-    }
-    return response;
+  request(path: string, init?: RequestInit): Promise<Response> {
+    return request(this.settings, `api/${path}`, init);
   }
 
   private async _json<T>(path: string, init?: RequestInit): Promise<T> {
     return (await (await this.request(path, init)).json()) as T;
   }
+}
+
+/** What a workspace's own JupyterLab may ask of the launcher. */
+export class EnvironmentApi {
+  constructor(private readonly _settings: ServerConnection.ISettings) {}
+
+  /** Commit the workspace that this page is in. */
+  async commit(commit: ICommitRequest): Promise<IOperation> {
+    const init = { method: 'POST', body: JSON.stringify(commit) };
+    const response = await request(this._settings, 'commit', init);
+    return (await response.json()) as IOperation;
+  }
+
+  /** How such a commit goes. */
+  async operation(id: string): Promise<IOperation> {
+    const path = `operations/${encodeURIComponent(id)}`;
+    return (await (await request(this._settings, path)).json()) as IOperation;
+  }
+}
+
+/** A response of the launcher, or an `ApiError`. */
+async function request(
+  settings: ServerConnection.ISettings,
+  path: string,
+  init: RequestInit = {}
+): Promise<Response> {
+  const url = URLExt.join(settings.baseUrl, 'workspace-launcher', path);
+  let response: Response;
+  try {
+    response = await ServerConnection.makeRequest(url, init, settings);
+  } catch (error) {
+    if (error instanceof ServerConnection.NetworkError) {
+      throw new ApiError(0, 'network', 'The server does not answer.');
+    }
+    throw error;
+  }
+  if (!response.ok) {
+    throw await refusal(response);
+  }
+  return response;
 }
 
 /** The sentence for a person in whatever was thrown. */

@@ -195,12 +195,12 @@ function LaunchForm(props: ILaunchFormProps): React.ReactElement {
 /** Ask what to call a commit; null where the user thinks better of it. */
 export async function askCommit(
   trans: TranslationBundle,
-  workspace: IWorkspaceKey,
+  title: string,
   initial: ICommitValues,
   problem: string
 ): Promise<ICommitValues | null> {
   const result = await showDialog<ICommitValues>({
-    title: trans.__('Commit %1', workspace.name),
+    title,
     body: new Form(initial, (values, change) => (
       <>
         <Problem text={problem} />

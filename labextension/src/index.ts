@@ -4,12 +4,14 @@ import type {
 } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { ILauncher } from '@jupyterlab/launcher';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { WorkspaceApi } from './api';
 import { addCommands } from './commands';
+import environment from './environment';
 import { Notices } from './notifications';
 import { WorkspacePanel } from './panel';
 import { WorkspaceStore } from './store';
@@ -80,4 +82,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default plugin;
+// The launcher says so in the settings that it starts a workspace with.
+const inside = PageConfig.getOption('workspaceLauncher') === 'inside';
+
+export default inside ? environment : plugin;

@@ -52,3 +52,7 @@ export function clip(text: string, length: number): string {
   const space = cut.lastIndexOf(' ');
   return `${space > length / 2 ? cut.slice(0, space) : cut}…`;
 }
+
+export function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? text;
+}

@@ -7,6 +7,9 @@ import type { WorkspaceStore } from './store';
 
 export const PLUGIN_ID = '@workspace-launcher/labextension:plugin';
 
+export const ENVIRONMENT_PLUGIN_ID =
+  '@workspace-launcher/labextension:environment';
+
 export const PANEL_ID = 'workspace-launcher-panel';
 
 export namespace CommandIDs {
@@ -17,6 +20,7 @@ export namespace CommandIDs {
   export const commit = 'workspaces:commit';
   export const remove = 'workspaces:remove';
   export const cancel = 'workspaces:cancel-operation';
+  export const commitEnvironment = 'workspaces:commit-environment';
   export const show = 'workspaces:show-panel';
 }
 

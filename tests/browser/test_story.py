@@ -70,6 +70,8 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
 
     # A notebook runs there, and its file is on the host.
     lab.locator(".jp-LauncherCard[data-category='Notebook']").first.click()
+    # Without a kernel, JupyterLab does nothing when a cell is to be run, and says nothing.
+    expect(lab.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
     cell = lab.locator(".jp-Notebook .cm-content").first
     cell.click()
     lab.keyboard.type("open('by_hand.txt', 'w').write('typed'); print(6 * 7)")
@@ -116,6 +118,39 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
     row.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
     expect(row).to_have_count(0)
+
+
+def test_a_workspace_is_committed_from_inside(context: BrowserContext, server: RunningServer) -> None:
+    server.launch(name="busy_bee")
+    page = open_lab(context, server)
+    with context.expect_page() as opened:
+        page.locator(".jp-LauncherCard", has_text="busy_bee").click()
+    lab = opened.value
+    button = lab.get_by_role("button", name="Commit environment", exact=True)
+    expect(button).to_be_visible()
+    # Each lab has its part of the front end, and not the other's.
+    expect(lab.locator("[data-id='workspace-launcher-panel']")).to_have_count(0)
+    expect(page.get_by_role("button", name="Commit environment", exact=True)).to_have_count(0)
+
+    button.focus()
+    lab.keyboard.press("Enter")
+    dialog = lab.get_by_role("dialog")
+    dialog.get_by_label("Tag", exact=True).fill("not good")
+    dialog.get_by_label("Message", exact=True).fill("from inside")
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    dialog = lab.get_by_role("dialog")
+    expect(dialog.get_by_role("alert")).to_contain_text("letters, digits")
+    dialog.get_by_label("Tag", exact=True).fill("kept")
+    picture(lab, "inside-dialog")
+    dialog.get_by_role("button", name="Commit", exact=True).click()
+    reference = f"{server.owner}/busy_bee:kept"
+    expect(lab.get_by_text(f"Committed as {reference}").first).to_be_visible(timeout=60_000)
+    picture(lab, "inside-committed")
+
+    page.bring_to_front()
+    page.locator(".jp-SideBar .lm-TabBar-tab[data-id='workspace-launcher-panel']").click()
+    row = page.get_by_role("list", name="Snapshots").get_by_role("listitem", name=reference)
+    expect(row.get_by_text("from inside")).to_be_visible()
 
 
 def test_a_refused_launch_says_why_and_keeps_what_was_typed(context: BrowserContext, server: RunningServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 import docker
 import pytest
 import requests
+
+from workspace_launcher.launch_directory import PAGE
 
 IMAGE = "workspace-launcher/lab:latest"
 GROUP = 990
@@ -71,6 +74,8 @@ def launcher_options(folder: Path, uid: int, gid: int) -> dict[str, Any]:
     server["root_dir"] = "/home/workspace/notebooks"
     (run / "token").write_text(TOKEN)
     (run / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": server}))
+    (run / "labconfig").mkdir()
+    (run / "labconfig/page_config.json").write_text(json.dumps(PAGE))
     (run / "passwd").write_text(f"anna:x:{uid}:{gid}::/home/workspace:/bin/bash\n")
     (run / "group").write_text(f"anna:x:{gid}:\n")
     for path in (run, run / "token"):
@@ -147,6 +152,22 @@ def test_what_is_loaded_late_is_there(lab: Lab) -> None:
     page = lab.ask("GET", "lab").text
     assert '"terminalsAvailable": true' in page
     assert '"read-only"' in page
+
+
+def test_the_front_end_is_there_and_knows_where_it_is(lab: Lab, request: pytest.FixtureRequest) -> None:
+    lab.run("jupyter labextension list")
+    page = lab.ask("GET", "lab").text
+    found = re.search(r'<script id="jupyter-config-data" type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    config = json.loads(found[1])
+    extensions = {extension["name"]: extension["load"] for extension in config["federated_extensions"]}
+    bundle = extensions["@workspace-launcher/labextension"]
+    assert lab.ask("GET", f"lab/extensions/@workspace-launcher/labextension/{bundle}").status_code == 200
+    # The launcher's own part would look in vain for its server here, and a plain lab is in no workspace.
+    assert "@workspace-launcher/labextension:plugin" in config["disabledExtensions"]
+    plain = "plain" in request.node.name
+    assert config.get("workspaceLauncher") == (None if plain else PAGE["workspaceLauncher"])
+    assert config["lockedExtensions"] == [], "JupyterLab took what is off for what must stay off"
 
 
 def test_the_user_has_a_name_a_home_and_may_become_root(lab: Lab) -> None:

@@ -299,8 +299,10 @@ def server_app(root: Any) -> ServerApp:
 
 
 @contextlib.asynccontextmanager
-async def running(root: Any, **options: Any) -> AsyncIterator[Jupyter]:
-    """Run the server on a free port, with a proxy of these options."""
+async def running(
+    root: Any, services: Callable[[Lookup], dict[str, Any]] | None = None, **options: Any
+) -> AsyncIterator[Jupyter]:
+    """Run the server on a free port, with a proxy of these options; ``services`` makes other managers."""
     app = server_app(root)
     proxy = Proxy(app.web_app.settings["cookie_secret"], **options)
     server = HTTPServer(app.web_app, max_body_size=1 << 20, max_buffer_size=1 << 20)
@@ -308,7 +310,10 @@ async def running(root: Any, **options: Any) -> AsyncIterator[Jupyter]:
     server.add_sockets(sockets)
     jupyter = Jupyter(app, sockets[0].getsockname()[1], proxy, Lookup())
     app.web_app.settings["workspace_launcher"] = SimpleNamespace(
-        proxy=proxy, lookup=jupyter.lookup, owners=SimpleNamespace(owner_of=jupyter.owner_of)
+        proxy=proxy,
+        lookup=jupyter.lookup,
+        owners=SimpleNamespace(owner_of=jupyter.owner_of),
+        **(services(jupyter.lookup) if services else {}),
     )
     try:
         yield jupyter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import os
 import time
 from collections.abc import AsyncIterator
@@ -29,7 +30,8 @@ from tests.unit.proxy_harness import (
 )
 from tests.unit.test_proxy_websocket import UPGRADE, echo
 from workspace_launcher.errors import NotFound, WorkspaceStopped, WorkspaceUnreachable
-from workspace_launcher.handlers.proxy import proxy_routes
+from workspace_launcher.handlers.inside import COMMIT, OPERATION
+from workspace_launcher.handlers.proxy import path_rules
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -71,11 +73,12 @@ async def test_02_every_route_and_method_without_login(jupyter: Jupyter, backend
     before = settings.get("allow_unauthenticated_access")
     settings["allow_unauthenticated_access"] = allow
     try:
-        assert len(proxy_routes(BASE)) == 1
-        for host in (None, jupyter.origin_host):
+        paths = ("lab", COMMIT, f"{OPERATION}/0123")
+        assert len(path_rules(BASE)) == len(paths) + 1, "a new rule belongs here"
+        for host, path in itertools.product((None, jupyter.origin_host), paths):
             for method in (*METHODS, "TRACE", "CONNECT", "PROPFIND"):
-                answer = await jupyter.ask(PREFIX + "lab", method=method, host=host)
-                assert answer.status in (302, 403, 405), (method, answer)
+                answer = await jupyter.ask(PREFIX + path, method=method, host=host)
+                assert answer.status in (302, 403, 405), (method, path, answer)
                 if answer.status == 302:
                     assert (answer.get("location") or "").startswith(f"{BASE}login?"), answer
     finally:

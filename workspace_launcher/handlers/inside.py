@@ -1,0 +1,64 @@
+"""What a workspace's own JupyterLab may ask of the launcher: to commit this workspace, and how that goes. Nothing else.
+
+Any script in the workspace can ask it too. It is answered here, below the workspace's own path, and never forwarded.
+"""
+
+from __future__ import annotations
+
+from ..models import Owner
+from ..snapshots import CommitRequest
+from .forwarding import Passage, WorkspaceHandler
+from .origin import OriginAdmission
+from .path import PathAdmission
+
+COMMIT = "workspace-launcher/commit"
+OPERATION = "workspace-launcher/operations"
+
+
+class InsideHandler(WorkspaceHandler):
+    """A handler for whoever may pass to the workspace, and for this workspace alone."""
+
+    passage: Passage
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Admit the request as one to the workspace; where that has answered it, no method runs."""
+        passage = await self.admit()
+        if passage is not None:
+            self.passage = passage
+
+
+class CommitHandler(InsideHandler):
+    """Commit this workspace."""
+
+    async def post(self) -> None:
+        """Begin to."""
+        passage, request = self.passage, CommitRequest.parse(self.body(*CommitRequest.KEYS))
+        operation = await self.services.snapshots.commit(Owner(passage.owner), passage.name, request)
+        self.set_status(202)
+        self.set_header("Location", f"{passage.border.prefix}{OPERATION}/{operation.id}")
+        self.finish_json(operation)
+
+
+class OperationHandler(InsideHandler):
+    """A commit of this workspace."""
+
+    async def get(self, identifier: str) -> None:
+        """Show how it goes."""
+        passage = self.passage
+        self.finish_json(self.services.snapshots.commit_of(passage.owner, passage.workspace_id, identifier))
+
+
+class OriginCommit(CommitHandler, OriginAdmission):
+    """On the workspace's origin."""
+
+
+class OriginOperation(OperationHandler, OriginAdmission):
+    """On the workspace's origin."""
+
+
+class PathCommit(CommitHandler, PathAdmission):
+    """By the path form."""
+
+
+class PathOperation(OperationHandler, PathAdmission):
+    """By the path form."""
