@@ -15,6 +15,7 @@
      +-- EngineError               the container engine refused or failed
      |    +-- EngineUnavailable    it does not answer at all
      |    +-- NoSpace
+     |    +-- BuildFailed          a step of a build failed
      +-- RegistryDenied            a registry wants other credentials
      +-- RegistryUnreachable       a registry does not answer
      +-- CredentialStoreFailed     docker's store of logins cannot be used
@@ -129,6 +130,12 @@ class NoSpace(EngineError):
     """The container engine has no space left."""
 
     reason = "no_space"
+
+
+class BuildFailed(EngineError):
+    """A step of a build failed; the message has its last lines."""
+
+    reason = "build_failed"
 
 
 class RegistryDenied(LauncherError):

@@ -70,6 +70,7 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/operations", "get", "The caller's operations", None, 200, "[Operation]"),
     ("/operations/{id}", "get", "An operation", None, 200, "Operation"),
     ("/operations/{id}", "delete", "Cancel an operation", None, 200, "Operation"),
+    ("/operations/{id}/log", "get", "What an operation has written", None, 200, None),
     ("/events", "get", "What changes, as server-sent events", None, 200, None),
     ("/openapi.json", "get", "This document", None, 200, None),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import logging
 import secrets
@@ -20,8 +21,19 @@ KEPT = 200
 PUBLISH_EVERY = 0.1
 """Seconds between two events of one operation's progress."""
 
-Report = Callable[[Progress], None]
-Work = Callable[[Report], Awaitable[Any]]
+LONGEST_LOG = 10_000
+"""Lines of an operation's log that are kept."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reporter:
+    """What an operation tells with: how far it is, and a line of its log."""
+
+    progress: Callable[[Progress], None]
+    log: Callable[[str], None]
+
+
+Work = Callable[[Reporter], Awaitable[Any]]
 
 
 class Operations:
@@ -32,6 +44,7 @@ class Operations:
         self._log = log
         self._operations: dict[str, Operation] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._logs: dict[str, collections.deque[str]] = {}
 
     def start(
         self,
@@ -49,7 +62,7 @@ class Operations:
         Parameters
         ----------
         work
-            Does it; is given a callable that takes how far it is, and returns the result.
+            Does it; is given what it tells with, and returns the result.
         kind, target
             What is done to what: ``commit``, ``anna/quiet_otter``.
         owner
@@ -95,6 +108,11 @@ class Operations:
             raise NotFound("There is no such operation.")
         return operation
 
+    def log(self, owner: str, identifier: str) -> str:
+        """Return the lines that an operation has written, the last ``LONGEST_LOG`` of them."""
+        self.get(owner, identifier)
+        return "".join(f"{line}\n" for line in self._logs.get(identifier, ()))
+
     def cancel(self, owner: str, identifier: str) -> None:
         """Ask an operation to end; one that is over stays as it is."""
         self.get(owner, identifier)
@@ -111,6 +129,8 @@ class Operations:
 
     async def _run(self, identifier: str, work: Work) -> None:
         told = 0.0
+        lines: collections.deque[str] = collections.deque(maxlen=LONGEST_LOG)
+        self._logs[identifier] = lines
 
         def report(news: Progress) -> None:
             nonlocal told
@@ -129,7 +149,7 @@ class Operations:
             )
 
         try:
-            result = await work(report)
+            result = await work(Reporter(report, lines.append))
         except asyncio.CancelledError:
             self._end(identifier, OperationState.CANCELLED, detail="Cancelled.")
         except LauncherError as error:
@@ -148,6 +168,7 @@ class Operations:
         over = [key for key, operation in self._operations.items() if operation.ended is not None]
         for key in over[: max(0, len(over) - KEPT)]:
             del self._operations[key]
+            self._logs.pop(key, None)
 
     def _change(self, identifier: str, *, publish: bool = True, **changes: Any) -> None:
         self._put(dataclasses.replace(self._operations[identifier], **changes), publish=publish)

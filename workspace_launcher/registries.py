@@ -12,7 +12,7 @@ from .engine_models import Credentials, FoundImage, Image, Login
 from .errors import Forbidden, InvalidRequest, LauncherError, NameTaken, NotFound
 from .images import Catalogue
 from .models import Operation, Owner
-from .operations import Operations, Report
+from .operations import Operations, Reporter
 from .references import HUB, Reference, checked_tag_target, local_name, parse_reference
 
 MOST_FOUND = 100
@@ -85,12 +85,12 @@ class RegistryManager:
                 "This server lets its users pull the images that it offers, and no others.", reason="not_offered"
             )
 
-        async def work(report: Report) -> object:
+        async def work(report: Reporter) -> object:
             image = await self._engine.pull_image(
                 str(reference),
                 registry=reference.registry,
                 credentials=await self._credentials(owner, reference.registry),
-                progress=report,
+                progress=report.progress,
             )
             if not self._catalogue.offers(str(reference)):
                 await self._give(owner, reference, image)
@@ -134,13 +134,13 @@ class RegistryManager:
         return self._push(owner, target)
 
     def _push(self, owner: Owner, reference: Reference, *, untag: bool = False) -> Operation:
-        async def work(report: Report) -> object:
+        async def work(report: Reporter) -> object:
             try:
                 digest = await self._engine.push_image(
                     str(reference),
                     registry=reference.registry,
                     credentials=await self._credentials(owner, reference.registry),
-                    progress=report,
+                    progress=report.progress,
                 )
             finally:
                 if untag:

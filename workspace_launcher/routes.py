@@ -39,6 +39,7 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/snapshots/{NAME}/push", snapshots.SnapshotPushHandler),
     (rf"{API}/operations", operations.OperationsHandler),
     (rf"{API}/operations/{NAME}", operations.OperationHandler),
+    (rf"{API}/operations/{NAME}/log", operations.OperationLogHandler),
     (rf"{API}/events", events.EventsHandler),
     (rf"{API}/openapi\.json", openapi.OpenApiHandler),
 ]

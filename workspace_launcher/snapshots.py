@@ -14,7 +14,7 @@ from .errors import Conflict, InvalidRequest, NameTaken, NotFound
 from .events import EventStream
 from .labels import SNAPSHOT_BASE, SNAPSHOT_REFERENCE, snapshot_labels, snapshot_of
 from .models import Operation, Owner, Snapshot
-from .operations import Operations, Report
+from .operations import Operations, Reporter
 from .workspaces import WorkspaceManager
 
 # https://distribution.github.io/distribution/spec/api/#pulling-an-image-manifest
@@ -115,7 +115,7 @@ class SnapshotManager:
         held = self._workspaces.committing(owner.name, name)
         await held.__aenter__()
 
-        async def work(report: Report) -> Snapshot:
+        async def work(report: Reporter) -> Snapshot:
             try:
                 image = await self._engine.commit_container(
                     container,
@@ -125,7 +125,7 @@ class SnapshotManager:
                     author=owner.name,
                     message=request.message,
                     pause=request.pause,
-                    progress=report,
+                    progress=report.progress,
                 )
             finally:
                 await held.__aexit__(None, None, None)

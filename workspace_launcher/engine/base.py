@@ -13,6 +13,7 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from ..engine_models import (
     Container,
@@ -224,6 +225,38 @@ class Engine(abc.ABC):
         that of the ``parent`` image, which must be the container's own image, plus ``labels``; nothing that the
         container was created with (environment, labels, command, host name, mounts) is in its configuration or history.
         Cancelling the coroutine leaves no image and no paused container behind.
+        """
+
+    @abc.abstractmethod
+    async def build_image(
+        self,
+        context: IO[bytes],
+        *,
+        reference: str,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        target: str | None = None,
+        fresh: bool = False,
+        progress: ProgressCallback,
+        log: Callable[[str], None],
+    ) -> Image:
+        """Build an image.
+
+        Parameters
+        ----------
+        context
+            A tar archive with a Dockerfile.
+        arguments, labels
+            Build arguments, and labels for the image.
+        target
+            The stage to stop at.
+        fresh
+            Use nothing of earlier builds.
+        progress, log
+            Called on the event loop, ``log`` with each line of output.
+
+        ``BuildFailed`` with the step and its last lines. What has been made until then, or until the coroutine is
+        cancelled, serves the next build, under the name ``<reference>-unfinished``.
         """
 
     # Registries.

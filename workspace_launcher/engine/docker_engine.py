@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import requests
@@ -28,7 +28,16 @@ from ..engine_models import (
     Volume,
 )
 from ..errors import Conflict, EngineError, EngineUnavailable, NotFound
-from . import answers, arguments, docker_commit, docker_exec, docker_networks, docker_registry, docker_volumes
+from . import (
+    answers,
+    arguments,
+    docker_build,
+    docker_commit,
+    docker_exec,
+    docker_networks,
+    docker_registry,
+    docker_volumes,
+)
 from .base import CredentialStore, Engine, ProgressCallback
 from .docker_client import Client
 from .docker_connection import DockerConnection
@@ -284,6 +293,24 @@ class DockerEngine(Engine):
         """Make an image of it that knows nothing of the launch; ``Busy`` while it is being committed already."""
         wish = docker_commit.Wish(container, reference, parent, labels, author, message, pause)
         return await self._committer.commit(wish, progress)
+
+    async def build_image(
+        self,
+        context: IO[bytes],
+        *,
+        reference: str,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        target: str | None = None,
+        fresh: bool = False,
+        progress: ProgressCallback,
+        log: Callable[[str], None],
+    ) -> Image:
+        """Build an image."""
+        build = docker_build.Build(self._connection, reference)
+        return await build.run(
+            context, arguments=arguments, labels=labels, target=target, fresh=fresh, progress=progress, log=log
+        )
 
     def credential_store(self, folder: Path | None) -> CredentialStore:
         """Return the store of logins in a folder, or docker's own."""

@@ -114,6 +114,17 @@ class LauncherHandler(JupyterHandler):
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(to_json(value), ensure_ascii=False).encode())
 
+    def plain_text(self) -> None:
+        """Set headers by which a browser takes nothing of the answer for a page."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
+
+    def finish_text(self, text: str | bytes) -> None:
+        """Answer with plain text."""
+        self.plain_text()
+        self.finish(text)
+
     def accept(self, operation: Operation) -> None:
         """Answer that an operation has begun, and where it can be watched."""
         self.set_status(202)

@@ -13,6 +13,14 @@ class OperationsHandler(LauncherHandler):
         self.finish_json(self.services.operations.all_of(self.owner.name))
 
 
+class OperationLogHandler(LauncherHandler):
+    """What one operation has written."""
+
+    async def get(self, identifier: str) -> None:
+        """Answer it as plain text."""
+        self.finish_text(self.services.operations.log(self.owner.name, identifier))
+
+
 class OperationHandler(LauncherHandler):
     """One operation."""
 

@@ -87,12 +87,10 @@ class LogsHandler(WorkspaceHandlerBase):
         services = self.services
         container = services.workspaces.container_of(*self.owned(owner, name))
         tail = self.number("tail", default=None, largest=LONGEST_TAIL)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
         if not self.flag("follow"):
-            self.finish(await services.engine.container_logs(container, tail=tail))
+            self.finish_text(await services.engine.container_logs(container, tail=tail))
             return
+        self.plain_text()
         async for chunk in services.engine.follow_logs(container, tail=tail):
             self.write(chunk)
             await self.flush()
