@@ -5,11 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import PICTURES
 from tests.engine.server import RunningServer
@@ -47,10 +46,20 @@ def picture(page: Page, name: str) -> None:
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
-def launch(page: Page, **fields: str) -> Any:
-    """Fill the launch dialog and return what is awaited of it: the workspace's tab."""
-    page.locator(".jp-LauncherCard", has_text="New Workspace").click()
+def dialog_of(page: Page, first: str) -> Locator:
+    """Return a dialog when its first field has the focus.
+
+    JupyterLab gives it that a moment after it shows the dialog: what is typed into another field meanwhile ends up there.
+    """
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label(first, exact=True)).to_be_focused()
+    return dialog
+
+
+def launch(page: Page, **fields: str) -> Locator:
+    """Fill the launch dialog and return it."""
+    page.locator(".jp-LauncherCard", has_text="New Workspace").click()
+    dialog = dialog_of(page, "Name")
     for label, value in fields.items():
         dialog.get_by_label(label.replace("_", " "), exact=True).fill(value)
     return dialog
@@ -89,7 +98,7 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
     command = ["sh", "-c", "echo kept > /opt/conda/kept.txt"]
     server.api("POST", f"{where}/exec", json={"command": command}, status=200)
     row.get_by_role("button", name="Commit", exact=True).click()
-    dialog = page.get_by_role("dialog")
+    dialog = dialog_of(page, "Tag")
     dialog.get_by_label("Tag", exact=True).fill("kept")
     dialog.get_by_role("button", name="Commit", exact=True).click()
     expect(page.get_by_text(f"{server.owner}/first:kept").first).to_be_visible()
@@ -98,7 +107,7 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
     # A new workspace from it has what was installed.
     snapshot = server.api("GET", "/snapshots")[0]
     page.get_by_role("list", name="Snapshots").get_by_role("button", name="Launch").click()
-    dialog = page.get_by_role("dialog")
+    dialog = dialog_of(page, "Name")
     dialog.get_by_label("Name", exact=True).fill("second")
     with context.expect_page() as opened:
         dialog.get_by_role("button", name="Launch", exact=True).click()
@@ -134,11 +143,11 @@ def test_a_workspace_is_committed_from_inside(context: BrowserContext, server: R
 
     button.focus()
     lab.keyboard.press("Enter")
-    dialog = lab.get_by_role("dialog")
+    dialog = dialog_of(lab, "Tag")
     dialog.get_by_label("Tag", exact=True).fill("not good")
     dialog.get_by_label("Message", exact=True).fill("from inside")
     dialog.get_by_role("button", name="Commit", exact=True).click()
-    dialog = lab.get_by_role("dialog")
+    dialog = dialog_of(lab, "Tag")
     expect(dialog.get_by_role("alert")).to_contain_text("letters, digits")
     dialog.get_by_label("Tag", exact=True).fill("kept")
     picture(lab, "inside-dialog")

@@ -239,6 +239,21 @@ async def test_a_rename_changes_nothing_and_the_next_of_that_name_sees_nothing(
     assert (await jupyter.ask(location, AUTH)).status == 404
 
 
+async def test_without_an_origin_the_launcher_s_own_rules_hold(
+    jupyter: Jupyter, managers: Managers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(jupyter.app.web_app.settings, "allow_remote_access", True)
+    host = f"server.lan:{jupyter.port}"
+    cookie, own = jupyter.login_cookie(host), f"Origin: http://{host}"
+    xsrf = "X-XSRFToken: " + cookie.partition("_xsrf=")[2]
+    for headers in ((own,), (xsrf, "Origin: http://evil.example"), (xsrf, own, "Sec-Fetch-Site: same-site")):
+        answer = await jupyter.ask(PREFIX + COMMIT, cookie, *headers, method="POST", host=host, body=b"{}")
+        assert answer.status in (403, 404), headers
+    assert managers.engine.commits == []
+    answer = await jupyter.ask(PREFIX + COMMIT, cookie, xsrf, own, method="POST", host=host, body=b"{}")
+    assert answer.status == 202, answer
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
 async def test_other_methods_are_not_forwarded(jupyter: Jupyter, method: str) -> None:
     page = await Inside.enter(jupyter)
