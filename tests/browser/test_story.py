@@ -72,7 +72,7 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
     with context.expect_page() as opened:
         dialog.get_by_role("button", name="Launch", exact=True).click()
     lab = opened.value
-    lab.wait_for_url("**/lab**", timeout=60_000)
+    lab.wait_for_url("**/lab**")
     assert ".localhost:" in lab.url, lab.url
     assert "token" not in lab.url
     lab.wait_for_selector(".jp-LauncherCard")
@@ -80,12 +80,12 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
     # A notebook runs there, and its file is on the host.
     lab.locator(".jp-LauncherCard[data-category='Notebook']").first.click()
     # Without a kernel, JupyterLab does nothing when a cell is to be run, and says nothing.
-    expect(lab.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    expect(lab.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
     cell = lab.locator(".jp-Notebook .cm-content").first
     cell.click()
     lab.keyboard.type("open('by_hand.txt', 'w').write('typed'); print(6 * 7)")
     lab.keyboard.press("Shift+Enter")
-    expect(lab.locator(".jp-OutputArea-output").first).to_have_text("42\n", timeout=60_000)
+    expect(lab.locator(".jp-OutputArea-output").first).to_have_text("42\n")
     picture(lab, "workspace")
     assert (server.notebooks / "by_hand.txt").read_text() == "typed"
 
@@ -111,7 +111,7 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
     dialog.get_by_label("Name", exact=True).fill("second")
     with context.expect_page() as opened:
         dialog.get_by_role("button", name="Launch", exact=True).click()
-    opened.value.wait_for_url("**/lab**", timeout=60_000)
+    opened.value.wait_for_url("**/lab**")
     second = server.api("GET", f"/workspaces/{server.owner}/second")
     assert second["image"] == snapshot["reference"]
     there = server.api(
@@ -153,7 +153,7 @@ def test_a_workspace_is_committed_from_inside(context: BrowserContext, server: R
     picture(lab, "inside-dialog")
     dialog.get_by_role("button", name="Commit", exact=True).click()
     reference = f"{server.owner}/busy_bee:kept"
-    expect(lab.get_by_text(f"Committed as {reference}").first).to_be_visible(timeout=60_000)
+    expect(lab.get_by_text(f"Committed as {reference}").first).to_be_visible()
     picture(lab, "inside-committed")
 
     page.bring_to_front()
