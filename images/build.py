@@ -6,186 +6,63 @@ Without a name: lab. What is up to date is left as it is, by a checksum that eac
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import os
-import re
-import subprocess
+import asyncio
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
-from workspace_launcher.errors import NotFound
-from workspace_launcher.recipes import CHECKSUM, Ladder, Material, Recipe
+from workspace_launcher.building import ImageBuilder
+from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.errors import LauncherError
+from workspace_launcher.models import Progress
+from workspace_launcher.operations import Reporter
+from workspace_launcher.recipes import Ladder
 
 IMAGES = Path(__file__).parent
-FRONT_END = IMAGES.parent / "workspace_launcher/labextension"
-FRONT_END_SOURCES = IMAGES.parent / "labextension"
-LAST_LINES = 60
-"""How much of a failed command's output is shown."""
-FROM_HERE = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "CONDA_CHANNEL")
-"""Variables that say where packages come from: build arguments of the stages, which no image keeps."""
-NOT_ON_AN_INDEX = re.compile(r"^([\w.-]+)==([\w.]+\+[\w.]+)", re.MULTILINE)
+ROOT = IMAGES.parent
+TELL_AFTER = 2.0
+"""Seconds after which a step says that it is under way."""
 
 
-def say(text: str) -> None:
-    """Tell what is going on."""
-    print(f"[images] {text}", file=sys.stderr)
+class Teller:
+    """Says what a build does, a line for each image, and where it is every so often."""
+
+    def __init__(self) -> None:
+        self._told = time.monotonic()
+
+    def log(self, line: str) -> None:
+        """Say when another image begins."""
+        if line.startswith(("Building ", "Pulling ")) or "cannot be pulled" in line:
+            self._say(line)
+
+    def progress(self, news: Progress) -> None:
+        """Say how far it is, unless it was just said."""
+        if time.monotonic() - self._told >= TELL_AFTER:
+            self._say(news.detail)
+
+    def _say(self, text: str) -> None:
+        self._told = time.monotonic()
+        print(f"[images] {text}", file=sys.stderr)
 
 
-def step(title: str, command: list[str], stdin: IO[bytes] | None = None) -> None:
-    """Run a command quietly; where it fails, show its last lines and end."""
-    say(f"{title} ...")
-    if stdin:
-        stdin.seek(0)
-    started = time.monotonic()
-    with tempfile.TemporaryFile("w+", errors="replace") as log:
-        code = subprocess.run(
-            command, stdin=stdin or subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-        ).returncode
-        if code:
-            log.seek(0)
-            sys.stderr.writelines(log.readlines()[-LAST_LINES:])
-            say(f"{title}: FAILED (exit {code})")
-            sys.exit(code)
-    say(f"{title}: done in {time.monotonic() - started:.0f} s")
-
-
-def quietly(*command: str) -> bool:
-    """Run a command whose failure is an answer."""
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
-
-
-def inspect(*references: str) -> dict[str, tuple[str, str]]:
-    """Return the ID and the checksum of those images that are there."""
-    form = '{"tags": {{json .RepoTags}}, "id": {{json .Id}}, "labels": {{json .Config.Labels}}}'
-    answer = subprocess.run(
-        ["docker", "image", "inspect", "--format", form, *references], capture_output=True, text=True
-    ).stdout
-    rows = [json.loads(line) for line in answer.splitlines() if line]
-    return {tag: (row["id"], (row["labels"] or {}).get(CHECKSUM, "")) for row in rows for tag in row["tags"]}
-
-
-def ca_bundle() -> bytes:
-    """Return the bundle by which this machine reaches the package index, if it has one of its own."""
-    for name in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):
-        path = Path(os.environ.get(name) or "/nowhere")
-        if path.is_file():
-            return path.read_bytes()
-    return b""
-
-
-def front_end() -> Material:
-    """Return the JupyterLab extension that the lab holds, known by its sources.
-
-    The same sources make other file names in another folder, and another version alone changes nothing.
-    """
-    if not (FRONT_END / "package.json").exists():
-        sys.exit("[images] the front end is not built: run script/bootstrap labextension")
-    known = hashlib.sha256()
-    for name in ("src", "style", "schema", "tsconfig.json", "package.json"):
-        top = FRONT_END_SOURCES / name
-        for path in [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file()):
-            text = path.read_bytes()
-            known.update(str(path.relative_to(FRONT_END_SOURCES)).encode())
-            known.update(re.sub(rb'\n  "version": .*', b"", text) if name == "package.json" else text)
-    return Material(FRONT_END, known.hexdigest())
-
-
-def wheels(recipe: Recipe, flavour: str) -> Material:
-    """Return a folder with the wheels of a lock that no index has and this machine's PIP_FIND_LINKS does."""
-    folder = Path(tempfile.mkdtemp(prefix="wheels-"))
-    lock = recipe.folder / f"locks/pip-{flavour}.txt"
-    for name, version in NOT_ON_AN_INDEX.findall(lock.read_text(encoding="utf-8")):
-        for place in os.environ.get("PIP_FIND_LINKS", "").split():
-            for wheel in Path(place).glob(f"{name}-{version}-*.whl"):
-                (folder / wheel.name).symlink_to(wheel)
-    # The lock says which, by hash: wherever they come from, they are the same.
-    return Material(folder, "by the lock")
-
-
-class Builder:
-    """Builds recipes, each at most once."""
-
-    def __init__(self, ladder: Ladder, arguments: Mapping[str, str]) -> None:
-        self._ladder = ladder
-        self._arguments = arguments
-        self._there: dict[str, tuple[str, str]] = {}
-        self._done: set[str] = set()
-
-    def build(self, reference: str, *, force: bool) -> None:
-        """Build what an image stands on, as far as that is not up to date, and the image; ``force``: in any case."""
-        recipes = self._ladder.below(reference)
-        self._look(recipes)
-        for recipe in recipes:
-            if recipe.reference not in self._done:
-                self._done.add(recipe.reference)
-                self._build_one(recipe, force=force and recipe is recipes[-1])
-
-    def _look(self, recipes: list[Recipe]) -> None:
-        """See which of the images are there."""
-        self._there |= inspect(*(name for recipe in recipes for name in (recipe.reference, recipe.stage_reference)))
-
-    def _build_one(self, recipe: Recipe, *, force: bool) -> None:
-        given = {name: value for name, value in self._arguments.items() if name in recipe.arguments}
-        arguments = {**recipe.arguments, **given}
-        material = {}
-        if "labextension" in recipe.material:
-            material["labextension"] = front_end()
-        if "wheels" in recipe.material:
-            material["wheels"] = wheels(recipe, arguments["FLAVOUR"])
-        parent = self._there[recipe.parent][0] if recipe.parent else ""
-        checksum = recipe.checksum(parent=parent, arguments=given, material=material)
-        before = dict(self._there)
-        if before.get(recipe.reference, ("", ""))[1] == checksum and not force:
-            return
-        if not recipe.parent and not self._can_be_had(arguments["BASE_IMAGE"]):
-            own = [str(recipe.folder / "build"), recipe.reference, "--change", f"LABEL {CHECKSUM}={checksum}"]
-            step(f"{arguments['BASE_IMAGE']} cannot be pulled: making {recipe.reference}", own)
-        else:
-            with tempfile.TemporaryFile() as context:
-                recipe.write_context(context, ca_bundle=ca_bundle(), material=material)
-                command = ["docker", "build", "--force-rm", *self._build_arguments(recipe, arguments)]
-                fresh = ["--no-cache"] if force else []
-                if recipe.stage:
-                    stage = [*command, *fresh, f"--target={recipe.stage}", f"--tag={recipe.stage_reference}", "-"]
-                    step(f"building the {recipe.stage} of {recipe.reference}", stage, context)
-                    fresh = []
-                whole = [*command, *fresh, f"--label={CHECKSUM}={checksum}", f"--tag={recipe.reference}", "-"]
-                step(f"building {recipe.reference}", whole, context)
-        self._look([recipe])
-        # One that lost its name goes, unless a workspace, a snapshot or another image stands on it.
-        for name in (recipe.reference, recipe.stage_reference):
-            if name in before and before[name][0] != self._there[name][0]:
-                quietly("docker", "image", "rm", before[name][0])
-
-    def _build_arguments(self, recipe: Recipe, arguments: Mapping[str, str]) -> list[str]:
-        said = dict(arguments)
-        if recipe.parent:
-            below = self._ladder.recipe(recipe.parent)
-            said["PARENT"] = recipe.parent
-            if below.stage:
-                # An image that was pulled has no stage here: it serves as well.
-                kept = below.stage_reference in self._there
-                said["ENVIRONMENT"] = below.stage_reference if kept else below.reference
-        from_here = [name for name in FROM_HERE if recipe.stage and os.environ.get(name)]
-        return [f"--build-arg={word}" for word in (*(f"{name}={value}" for name, value in said.items()), *from_here)]
-
-    def _can_be_had(self, image: str) -> bool:
-        """Say whether the image below all others is there or can be pulled; an own one is made in Debian's place only."""
-        default = self._ladder.recipe("base").arguments["BASE_IMAGE"]
-        return (
-            image != default
-            or quietly("docker", "image", "inspect", image)
-            or quietly("timeout", "300", "docker", "pull", image)
-        )
+async def build(options: argparse.Namespace) -> None:
+    """Build what is asked for."""
+    engine = DockerEngine()
+    ladder = Ladder(options.recipes, options.repository)
+    builder = ImageBuilder(
+        engine, ladder, front_end=ROOT / "workspace_launcher/labextension", sources=ROOT / "labextension"
+    )
+    teller = Teller()
+    arguments = dict(argument.split("=", 1) for argument in options.arg)
+    try:
+        for name in [*options.names, *(["stock-lab"] if options.stock else [])]:
+            await builder.build(name, Reporter(teller.progress, teller.log), arguments=arguments, fresh=options.force)
+    finally:
+        await engine.close()
 
 
 def main() -> None:
-    """Build what is asked for."""
+    """Parse the options, build, and end with a sentence where that fails."""
     parser = argparse.ArgumentParser(prog="script/images", description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME[:VARIANT]", default=["lab"])
     parser.add_argument("--stock", action="store_true", help="also the reference of the start-up bench, stock-lab")
@@ -194,13 +71,9 @@ def main() -> None:
     parser.add_argument("--repository", default="workspace-launcher", help="what comes before each image's name")
     parser.add_argument("--recipes", type=Path, default=IMAGES, help="another folder of images than this one")
     options = parser.parse_args()
-    builder = Builder(
-        Ladder(options.recipes, options.repository), dict(argument.split("=", 1) for argument in options.arg)
-    )
     try:
-        for name in [*options.names, *(["stock-lab"] if options.stock else [])]:
-            builder.build(name, force=options.force)
-    except NotFound as error:
+        asyncio.run(build(options))
+    except LauncherError as error:
         sys.exit(f"[images] {error.message}")
 
 

@@ -34,7 +34,16 @@ class WorkspaceConfig(Configurable):
         per_key_traits=None,
         value_trait=Dict(),
         help="Further images that can be launched: reference to {title, description}. Only these, the default image and "
-        "the caller's snapshots can be.",
+        "the caller's snapshots can be. 'launch' besides those has defaults for gpus, memory, shm_size and ports.",
+    ).tag(config=True)
+    images_file = Unicode(
+        "", help="A JSON file of such images, besides those above; read again when it changes. Empty: none."
+    ).tag(config=True)
+    offer_ladder = Bool(
+        True, help="Offer the images that the launcher can build (data science, TensorFlow, PyTorch)."
+    ).tag(config=True)
+    images_directory = Unicode(
+        "", help="Where the recipes of the images are that the launcher can build. Empty: those that came with it."
     ).tag(config=True)
     allow_pull = Bool(
         False,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 
+from .building import BuildManager, ImageBuilder
 from .config import EngineConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
 from .engine.base import Engine
@@ -19,9 +21,11 @@ from .images import Catalogue
 from .launch_directory import Account, LaunchDirectories
 from .models import WorkspaceState
 from .networks import NetworkManager
+from .offers import Offers
 from .operations import Operations
 from .proxy import Proxy
 from .pruning import Pruner
+from .recipes import Ladder
 from .registries import RegistryManager
 from .routes import ROUTES
 from .services import Services
@@ -31,6 +35,22 @@ from .view import Entry, WorkspaceView
 from .volumes import VolumeManager
 from .watch import EngineWatch
 from .workspaces import WorkspaceManager
+
+CHECKOUT = Path(__file__).parent.parent
+"""Where the repository lies, where this runs from one."""
+FRONT_END = Path("labextensions/@workspace-launcher/labextension")
+
+
+def shipped(name: str) -> Path:
+    """Return a folder that came with the package: from the repository, or where an installation puts it."""
+    return CHECKOUT / name if (CHECKOUT / name).is_dir() else Path(sys.prefix) / "share/workspace-launcher" / name
+
+
+def _builder(engine: Engine, ladder: Ladder) -> ImageBuilder:
+    built, sources = CHECKOUT / "workspace_launcher/labextension", CHECKOUT / "labextension"
+    if sources.is_dir():
+        return ImageBuilder(engine, ladder, front_end=built, sources=sources)
+    return ImageBuilder(engine, ladder, front_end=Path(sys.prefix) / "share/jupyter" / FRONT_END)
 
 
 class WorkspaceLauncherApp(ExtensionApp):
@@ -60,7 +80,10 @@ class WorkspaceLauncherApp(ExtensionApp):
             secrets=secrets,
             account=Account.current(),
         )
-        images = Catalogue(engine, config)
+        recipes = Path(config.images_directory) if config.images_directory else shipped("images")
+        ladder = Ladder(recipes)
+        offers = Offers(config, ladder, self.log)
+        images = Catalogue(engine, offers, port=config.port)
         starter = Starter(engine, view, directories, config, self.log)
         volumes = VolumeManager(engine, view, config, secrets=secrets)
         networks = NetworkManager(engine, view)
@@ -103,6 +126,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             workspaces=workspaces,
             snapshots=SnapshotManager(engine, workspaces, operations, events),
             images=images,
+            builds=BuildManager(_builder(engine, ladder), images, operations),
             registries=RegistryManager(engine, images, operations, config, data_directory=data),
             volumes=volumes,
             networks=networks,

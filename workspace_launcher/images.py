@@ -2,69 +2,118 @@
 
 from __future__ import annotations
 
-from .config import WorkspaceConfig
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from .engine.base import Engine
 from .engine_models import Image
 from .errors import InvalidRequest, NameTaken, NotFound
 from .labels import SNAPSHOT_REFERENCE, snapshot_of
 from .models import CatalogueImage, Owner
-from .references import OWN_NAMESPACE, Reference, checked_tag_target, parse_reference
+from .offers import Offer, Offers
+from .references import Reference, checked_tag_target, parse_reference
 
-DEFAULT_TITLE = "JupyterLab"
-DEFAULT_DESCRIPTION = "JupyterLab with Python, ipywidgets and numpy."
 NOT_HERE = "It is not on this machine yet: build or pull it first."
 
-
-def problems_of(image: Image) -> tuple[str, ...]:
-    """Return why an image cannot be launched, a sentence each."""
-    loader = sorted(name for name in image.environment if name.startswith("LD_") and name != "LD_LIBRARY_PATH")
-    if loader:
-        # Such variables also act on the engine's own hooks outside the container (CVE-2025-23266).
-        return (f"It sets {', '.join(loader)}, which can take over programs outside the container.",)
-    return ()
+_STARTS_LAB = re.compile(r"jupyter|start-(lab|notebook|singleuser)")
 
 
 class Catalogue:
     """The default image, those of the settings, and each owner's snapshots."""
 
-    def __init__(self, engine: Engine, config: WorkspaceConfig) -> None:
+    def __init__(self, engine: Engine, offers: Offers, *, port: int) -> None:
         self._engine = engine
-        self._config = config
-
-    def _offered(self) -> dict[str, tuple[str, str]]:
-        offered = {self._config.image: (DEFAULT_TITLE, DEFAULT_DESCRIPTION)}
-        for reference, about in self._config.images.items():
-            offered[reference] = (str(about.get("title", reference)), str(about.get("description", "")))
-        return offered
+        self._offers = offers
+        self._port = port
 
     def offers(self, reference: str) -> bool:
         """Return whether everybody may launch from an image."""
-        return reference in self._offered()
+        return reference in self._offers.all()
+
+    def builds(self, reference: str) -> bool:
+        """Return whether the launcher knows how an offered image is built."""
+        return self._offers.recipe(reference) is not None
+
+    def launch_defaults(self, reference: str) -> Mapping[str, Any]:
+        """Return what a launch from an image asks for where its caller asks for nothing."""
+        offer = self._offers.all().get(reference)
+        return offer.launch if offer else {}
 
     async def list(self, owner: str) -> list[CatalogueImage]:
-        """List what an owner can launch from."""
-        found = []
-        for reference, (title, description) in self._offered().items():
-            try:
-                image = await self._engine.inspect_image(reference)
-            except NotFound:
-                found.append(_row(reference, None, title, description, "catalogue", (NOT_HERE,)))
-            else:
-                found.append(_row(reference, image, title, description, "catalogue", problems_of(image)))
-        for image in await self._engine.list_images():
-            found += [_own_row(tag, image) for tag in image.tags if _is_of(tag, owner) and tag not in self._offered()]
-        return found
+        """List what an owner can launch from, and what could be built or pulled for that."""
+        images = await self._engine.list_images()
+        by_tag = {tag: image for image in images for tag in image.tags}
+        offers = self._offers.all()
+        rows = [self._offered_row(offer, by_tag) for offer in offers.values()]
+        mine = ((tag, image) for tag, image in by_tag.items() if _is_of(tag, owner) and tag not in offers)
+        rows += [self._own_row(tag, image) for tag, image in mine]
+        return [dataclasses.replace(row, unique_size=_unique_size(by_tag.get(row.reference), images)) for row in rows]
 
     async def get(self, owner: str, reference: str) -> CatalogueImage:
         """Return the row of an image that an owner may launch from; ``NotFound`` for any other."""
+        for row in await self.list(owner):
+            if row.reference == reference:
+                return row
         image = await self._engine.inspect_image(reference)
-        if reference in self._offered():
-            title, description = self._offered()[reference]
-            return _row(reference, image, title, description, "catalogue", problems_of(image))
         mine = next((tag for tag in image.tags if _is_of(tag, owner)), None)
         if mine is None:
             raise NotFound(f"There is no image {reference!r}.", reason="image_not_found")
-        return _own_row(reference if _is_of(reference, owner) else mine, image)
+        return self._own_row(mine, image)
+
+    def _offered_row(self, offer: Offer, by_tag: Mapping[str, Image]) -> CatalogueImage:
+        image, recipe = by_tag.get(offer.reference), offer.recipe
+        below = by_tag.get(recipe.parent) if recipe and recipe.parent else None
+        how = "build" if recipe else "pull"
+        problems = self.problems_of(image) if image else (f"It is not on this machine yet: {how} it first.",)
+        return CatalogueImage(
+            reference=offer.reference,
+            id=image.id if image else None,
+            title=offer.title,
+            description=offer.description,
+            size=image.size if image else None,
+            unique_size=None,
+            created=image.created if image else None,
+            kind="catalogue",
+            cuda=_cuda(image),
+            ready=image is not None and not problems,
+            problems=problems,
+            built=image is not None,
+            buildable=recipe is not None,
+            adds=image.size - below.size if image and below else None,
+            launch=offer.launch,
+        )
+
+    def _own_row(self, reference: str, image: Image) -> CatalogueImage:
+        snapshot = snapshot_of(image)
+        problems = self.problems_of(image)
+        return CatalogueImage(
+            reference=reference,
+            id=image.id,
+            title=(snapshot.message if snapshot else "") or reference,
+            description="A snapshot of yours." if snapshot else "An image that you pulled or tagged.",
+            size=image.size,
+            unique_size=None,
+            created=image.created,
+            kind="snapshot" if snapshot else "catalogue",
+            cuda=_cuda(image),
+            ready=not problems,
+            problems=problems,
+        )
+
+    def problems_of(self, image: Image) -> tuple[str, ...]:
+        """Return why an image cannot be launched, a sentence each."""
+        found = []
+        loader = sorted(name for name in image.environment if name.startswith("LD_") and name != "LD_LIBRARY_PATH")
+        if loader:
+            # Such variables also act on the engine's own hooks outside the container (CVE-2025-23266).
+            found.append(f"It sets {', '.join(loader)}, which can take over programs outside the container.")
+        command = " ".join([*image.entrypoint, *image.command])
+        if not _STARTS_LAB.search(command) and self._port not in image.exposed_ports:
+            what = f"starts {command!r}" if command else "starts nothing"
+            found.append(f"It lacks JupyterLab: it {what}, and nothing in it listens on port {self._port}.")
+        return tuple(found)
 
     def name_as_snapshot(self, image: Image) -> Reference | None:
         """Return the name that an image was committed under, perhaps on another machine, if it is a snapshot."""
@@ -87,22 +136,24 @@ class Catalogue:
             image = await self._engine.inspect_image(reference)
         except NotFound:
             image = None
-        if reference not in self._offered() and not (image and any(_is_of(tag, owner) for tag in image.tags)):
-            names = ", ".join([*self._offered()])
+        if not self.offers(reference) and not (image and any(_is_of(tag, owner) for tag in image.tags)):
+            names = ", ".join(self._offers.all())
             raise InvalidRequest(
                 f"There is no image {reference!r} to launch from. There are {names}, your snapshots and what you pulled.",
                 reason="unknown_image",
             )
         if image is None:
             raise InvalidRequest(f"The image {reference!r} cannot be launched. {NOT_HERE}", reason="image_missing")
-        problems = problems_of(image)
+        problems = self.problems_of(image)
         if problems:
             raise InvalidRequest(f"The image {reference!r} cannot be launched. {problems[0]}", reason="unsafe_image")
 
     # What an owner does with images.
 
     async def own(self, owner: Owner, reference: str) -> Image:
-        """Return an image that a caller may push, tag and remove: one in their name space, or that they pulled.
+        """Return an image that a caller may push and remove: one in their name space, or that they pulled.
+
+        Administrators may do so with all but the default one.
 
         Raises
         ------
@@ -114,14 +165,14 @@ class Catalogue:
             not self.offers(reference) and any(_is_of(tag, owner.name) for tag in image.tags)
         ):
             return image
-        if owner.admin and parse_reference(reference).namespace != OWN_NAMESPACE:
+        if owner.admin and reference != self._offers.default:
             return image
         raise NotFound(f"There is no image {reference!r} of yours.", reason="image_not_found")
 
     async def own_images(self, owner: str) -> tuple[CatalogueImage, ...]:
         """List the images that an owner pulled or tagged, without snapshots."""
         images = await self._engine.list_images()
-        rows = [_own_row(tag, image) for image in images for tag in image.tags if _is_of(tag, owner)]
+        rows = [self._own_row(tag, image) for image in images for tag in image.tags if _is_of(tag, owner)]
         return tuple(row for row in rows if row.kind != "snapshot")
 
     async def tag(self, owner: Owner, reference: object, tag: object) -> CatalogueImage:
@@ -147,7 +198,7 @@ class Catalogue:
             if there.id != image.id:
                 raise NameTaken(f"There is another image {target} already. Choose another tag.", reason="tag_taken")
         tagged = await self._engine.inspect_image(target)
-        return _own_row(target, tagged)
+        return self._own_row(target, tagged)
 
     async def remove(self, owner: Owner, reference: object) -> None:
         """Remove a name of an image, and the image with its last; ``Conflict`` while a container uses it."""
@@ -165,27 +216,16 @@ def _is_of(reference: str, owner: str) -> bool:
     return reference.startswith(f"{owner}/")
 
 
-def _own_row(reference: str, image: Image) -> CatalogueImage:
-    snapshot = snapshot_of(image)
-    if snapshot is not None:
-        title = snapshot.message or reference
-        return _row(reference, image, title, "A snapshot of yours.", "snapshot", problems_of(image))
-    return _row(reference, image, reference, "An image that you pulled or tagged.", "catalogue", problems_of(image))
+def _cuda(image: Image | None) -> str | None:
+    return image.environment.get("CUDA_VERSION") if image else None
 
 
-def _row(
-    reference: str, image: Image | None, title: str, description: str, kind: str, problems: tuple[str, ...]
-) -> CatalogueImage:
-    return CatalogueImage(
-        reference=reference,
-        id=image.id if image else None,
-        title=title,
-        description=description,
-        size=image.size if image else None,
-        unique_size=image.size if image else None,
-        created=image.created if image else None,
-        kind=kind,
-        cuda=image.environment.get("CUDA_VERSION") if image else None,
-        ready=image is not None and not problems,
-        problems=problems,
-    )
+def _unique_size(image: Image | None, images: Iterable[Image]) -> int | None:
+    """Return the bytes that only an image takes, as far as what it stands on is an image too."""
+    if image is None:
+        return None
+    others = [other for other in images if other.id != image.id]
+    if any(other.layers[: len(image.layers)] == image.layers for other in others):
+        return 0
+    below = [other.size for other in others if other.layers and image.layers[: len(other.layers)] == other.layers]
+    return image.size - max(below, default=0)

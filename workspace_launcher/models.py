@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -103,6 +103,11 @@ class LaunchRequest:
     """Workspace of the same owner to the host name that it is to have."""
     auto_remove: bool = False
 
+    def filled(self, other: LaunchRequest, names: Iterable[str]) -> LaunchRequest:
+        """Return it with those of these values that it lacks taken from another."""
+        lacking = {name: getattr(other, name) for name in names if not getattr(self, name) and getattr(self, name) != 0}
+        return dataclasses.replace(self, **lacking)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -170,6 +175,14 @@ class CatalogueImage:
     cuda: str | None
     ready: bool
     problems: tuple[str, ...] = ()
+    built: bool = True
+    """Whether it is on the engine's machine."""
+    buildable: bool = False
+    """Whether the launcher can build it; one that it cannot is pulled."""
+    adds: int | None = None
+    """Bytes over the image that it is built on."""
+    launch: Mapping[str, Any] = field(default_factory=dict)
+    """What a launch from it asks for where its caller asks for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/info", "get", "About this server and its engine", None, 200, None),
     ("/gpus", "get", "The GPUs", None, 200, None),
     ("/images", "get", "What can be launched from", None, 200, "[CatalogueImage]"),
+    ("/images/build", "post", "Build an image, and what it stands on", "Build", 202, "Operation"),
     ("/images/pull", "post", "Pull an image", "ImageReference", 202, "Operation"),
     ("/images/push", "post", "Push an image", "ImageReference", 202, "Operation"),
     ("/images/tag", "post", "Give an image another name", "Tag", 200, "CatalogueImage"),
@@ -83,6 +84,7 @@ def _texts(*names: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 _BODIES: dict[str, Any] = {
+    "Build": _texts("image"),
     "ImageReference": _texts("reference"),
     "Tag": _texts("reference", "tag"),
     "RegistryLogin": _texts("username", "password", optional=("registry",)),

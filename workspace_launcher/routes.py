@@ -15,6 +15,7 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/info", info.InfoHandler),
     (rf"{API}/gpus", info.GpusHandler),
     (rf"{API}/images", images.ImagesHandler),
+    (rf"{API}/images/build", images.BuildHandler),
     (rf"{API}/images/(pull|push)", images.TransferHandler),
     (rf"{API}/images/tag", images.TagHandler),
     (rf"{API}/images/search", images.SearchHandler),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .building import BuildManager
     from .engine.base import Engine
     from .events import EventStream
     from .identity import Owners
@@ -30,6 +31,7 @@ class Services:
     workspaces: WorkspaceManager
     snapshots: SnapshotManager
     images: Catalogue
+    builds: BuildManager
     registries: RegistryManager
     volumes: VolumeManager
     networks: NetworkManager

@@ -18,6 +18,7 @@ from .labels import WorkspaceRecord, idempotency_digest
 from .launch_directory import LaunchDirectories
 from .models import Endpoint, LaunchRequest, Workspace, WorkspaceState
 from .networks import NetworkManager
+from .offers import with_defaults
 from .starting import Starter
 from .view import Entry, Phase, WorkspaceView
 from .volumes import VolumeManager
@@ -117,6 +118,8 @@ class WorkspaceManager:
 
     async def _create(self, owner: str, request: LaunchRequest, key: str) -> Workspace:
         begun = time.monotonic()
+        reference = request.image or self.planner.config.image
+        request = with_defaults(request, self._images.launch_defaults(reference), gpus=self.planner.limits.gpus)
         self.planner.check(request)
         config = self.planner.config
         mine = self._view.of_owner(owner)
@@ -125,7 +128,6 @@ class WorkspaceManager:
         name = request.name or self._free_name(owner)
         if self._view.find(owner, name) is not None:
             raise errors.NameTaken(f"You have a workspace named {name!r} already.")
-        reference = request.image or config.image
         record = WorkspaceRecord(
             id=names.new_workspace_id(),
             owner=owner,

@@ -137,6 +137,13 @@ class RunningServer:
     def tail(self) -> str:
         return "".join(self.log[-60:])
 
+    def said(self, words: str, *, seconds: float = 10) -> bool:
+        """Wait until the server has logged some words."""
+        deadline = time.monotonic() + seconds
+        while words not in "".join(self.log) and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        return words in "".join(self.log)
+
     def kill(self) -> None:
         """End it as a crash would."""
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -7,7 +7,18 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "workspace_launcher"
 FLOORS = [
-    {"errors", "models", "engine_models", "names", "sizes", "launch_request", "labels", "references", "version"},
+    {
+        "errors",
+        "models",
+        "engine_models",
+        "names",
+        "sizes",
+        "launch_request",
+        "labels",
+        "recipes",
+        "references",
+        "version",
+    },
     {"config"},
     {"engine", "proxy", "environment"},
     {
@@ -24,6 +35,8 @@ FLOORS = [
         "images",
         "snapshots",
         "registries",
+        "building",
+        "offers",
         "volumes",
         "networks",
         "pruning",

@@ -112,7 +112,7 @@ class Build:
             progress(Progress(f"Step {number} of {count}: {step[3].strip()[:120]}", share=(number - 1) / count))
         elif made:
             self._made = made[1]
-        else:
+        elif not line.startswith((" ---> ", "Removing intermediate container ")):
             self._lines.append(line)
 
     def _failure(self, message: str) -> LauncherError:

@@ -36,6 +36,14 @@ class TagHandler(LauncherHandler):
         self.finish_json(await self.services.images.tag(self.owner, body.get("reference"), body.get("tag")))
 
 
+class BuildHandler(LauncherHandler):
+    """Builds."""
+
+    async def post(self) -> None:
+        """Begin one."""
+        self.accept(await self.services.builds.build(self.owner, self.body("image").get("image")))
+
+
 class TransferHandler(LauncherHandler):
     """Pulls and pushes."""
 
