@@ -11,6 +11,7 @@ from jupyter_server.extension.application import ExtensionApp
 
 from .config import EngineConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
+from .doctor import Doctor
 from .engine.base import Engine
 from .events import EventStream
 from .handlers.proxy import install
@@ -48,7 +49,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         engine_config = EngineConfig(parent=self)
         config = WorkspaceConfig(parent=self)
         proxy_config = ProxyConfig(parent=self)
-        engine = self._engine(engine_config)
+        engine = cast(Engine, engine_config.engine())
         data = Path(config.data_directory or Path(jupyter_data_dir()) / "workspace-launcher")
         view, events = WorkspaceView(), EventStream()
         operations = Operations(events, self.log)
@@ -111,18 +112,9 @@ class WorkspaceLauncherApp(ExtensionApp):
             events=events,
             watch=EngineWatch(engine, view, events, reconciled=workspaces.adopt, log=self.log),
             proxy=proxy,
+            doctor=Doctor(engine, planner, images, host=engine_config.host),
         )
         self.settings["workspace_launcher"] = self.services
-
-    @staticmethod
-    def _engine(config: EngineConfig) -> Engine:
-        made = config.engine_class(
-            host=config.host or None,
-            timeout=config.timeout,
-            quick_workers=config.quick_workers,
-            slow_workers=config.slow_workers,
-        )
-        return cast(Engine, made)
 
     def initialize_handlers(self) -> None:
         """Add the URL table, and the proxy's rules before all others."""

@@ -31,7 +31,8 @@ class Catalogue:
         self._engine = engine
         self._config = config
 
-    def _offered(self) -> dict[str, tuple[str, str]]:
+    def offered(self) -> dict[str, tuple[str, str]]:
+        """Return the references that anyone may launch from, with title and description; not whether they are there."""
         offered = {self._config.image: (DEFAULT_TITLE, DEFAULT_DESCRIPTION)}
         for reference, about in self._config.images.items():
             offered[reference] = (str(about.get("title", reference)), str(about.get("description", "")))
@@ -39,12 +40,12 @@ class Catalogue:
 
     def offers(self, reference: str) -> bool:
         """Return whether everybody may launch from an image."""
-        return reference in self._offered()
+        return reference in self.offered()
 
     async def list(self, owner: str) -> list[CatalogueImage]:
         """List what an owner can launch from."""
         found = []
-        for reference, (title, description) in self._offered().items():
+        for reference, (title, description) in self.offered().items():
             try:
                 image = await self._engine.inspect_image(reference)
             except NotFound:
@@ -52,14 +53,14 @@ class Catalogue:
             else:
                 found.append(_row(reference, image, title, description, "catalogue", problems_of(image)))
         for image in await self._engine.list_images():
-            found += [_own_row(tag, image) for tag in image.tags if _is_of(tag, owner) and tag not in self._offered()]
+            found += [_own_row(tag, image) for tag in image.tags if _is_of(tag, owner) and tag not in self.offered()]
         return found
 
     async def get(self, owner: str, reference: str) -> CatalogueImage:
         """Return the row of an image that an owner may launch from; ``NotFound`` for any other."""
         image = await self._engine.inspect_image(reference)
-        if reference in self._offered():
-            title, description = self._offered()[reference]
+        if reference in self.offered():
+            title, description = self.offered()[reference]
             return _row(reference, image, title, description, "catalogue", problems_of(image))
         mine = next((tag for tag in image.tags if _is_of(tag, owner)), None)
         if mine is None:
@@ -87,8 +88,8 @@ class Catalogue:
             image = await self._engine.inspect_image(reference)
         except NotFound:
             image = None
-        if reference not in self._offered() and not (image and any(_is_of(tag, owner) for tag in image.tags)):
-            names = ", ".join([*self._offered()])
+        if reference not in self.offered() and not (image and any(_is_of(tag, owner) for tag in image.tags)):
+            names = ", ".join([*self.offered()])
             raise InvalidRequest(
                 f"There is no image {reference!r} to launch from. There are {names}, your snapshots and what you pulled.",
                 reason="unknown_image",

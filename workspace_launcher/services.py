@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .doctor import Doctor
     from .engine.base import Engine
     from .events import EventStream
     from .identity import Owners
@@ -38,6 +39,7 @@ class Services:
     events: EventStream
     watch: EngineWatch
     proxy: Proxy
+    doctor: Doctor
 
     @property
     def lookup(self) -> WorkspaceManager:

@@ -7,7 +7,19 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "workspace_launcher"
 FLOORS = [
-    {"errors", "models", "engine_models", "names", "sizes", "launch_request", "labels", "references", "version"},
+    {
+        "errors",
+        "models",
+        "engine_models",
+        "names",
+        "sizes",
+        "launch_request",
+        "labels",
+        "references",
+        "version",
+        "versions",
+        "cuda",
+    },
     {"config"},
     {"engine", "proxy", "environment"},
     {
@@ -27,6 +39,7 @@ FLOORS = [
         "volumes",
         "networks",
         "pruning",
+        "doctor",
     },
     {"identity", "services", "openapi", "handlers", "routes"},
     {"extension", "__init__"},
