@@ -219,6 +219,19 @@ def test_a_command_in_a_terminal_loses_nothing(shell: Shell, cat: str) -> None:
         assert pty.end() == 7
 
 
+def test_a_command_that_ends_at_once_has_the_size_and_an_end(shell: Shell, cat: str) -> None:
+    with contextlib.closing(Pty(shell, "exec", "-it", cat, "--", "stty", "size")) as pty:
+        assert pty.until("\r\n") == "33 101\r\n"
+        assert pty.end() == 0
+
+
+def test_ctrl_c_ends_the_command_and_not_us(shell: Shell, cat: str) -> None:
+    with contextlib.closing(Pty(shell, "exec", "-it", cat, "--", "sh", "-c", "echo begun; exec sleep 1000")) as pty:
+        pty.until("begun\r\n")
+        pty.type("\x03")
+        assert pty.end() == 130
+
+
 def test_a_workspace_that_stops_under_a_terminal(shell: Shell) -> None:
     shell("launch", "gone", "--wait")
     with contextlib.closing(Pty(shell, "exec", "-it", "gone", "--", "sleep", "1000")) as pty:

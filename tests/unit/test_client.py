@@ -14,6 +14,7 @@ from workspace_launcher import errors
 from workspace_launcher.client import Client
 from workspace_launcher.client.answers import decode
 from workspace_launcher.client.connection import TRIES, error_of
+from workspace_launcher.client.discovery import Server
 from workspace_launcher.handlers.base import status_of
 from workspace_launcher.models import Operation, OperationState, Step, Workspace, WorkspaceState, to_json
 
@@ -84,12 +85,25 @@ def test_the_token_goes_in_a_header_and_netrc_has_no_say(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login other password wrong\n")
     monkeypatch.setenv("NETRC", str(netrc))
+    # As if it were another machine's: on this one, the environment has no say anyway.
+    monkeypatch.setattr(Server, "loopback", False)
     server.answer("GET /operations", [])
     with Client(f"{server.url}lab?token=fromtheurl") as client:
         client.operations()
     (_, path, headers, _) = server.asked[0]
     assert headers["Authorization"] == "token fromtheurl"
     assert "token" not in path
+
+
+def test_no_proxy_stands_before_this_machine(
+    client: Client, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    server.answer("GET /operations", [])
+    assert client.operations() == []
 
 
 def test_it_tries_again_while_the_engine_is_away(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -190,16 +191,17 @@ def test_the_servers_doctor(type_: Type, server: FakeServer, capsys: pytest.Capt
     assert "$ sudo " + "mend-it " * 29 in capsys.readouterr().out
 
 
-def test_whoever_reads_may_have_enough(server: FakeServer) -> None:
+@pytest.mark.parametrize("rows", [1, 2000])
+def test_whoever_reads_may_have_enough(server: FakeServer, rows: int) -> None:
     script = "import sys; from workspace_launcher.client import cli; sys.exit(cli.main(sys.argv[1:]))"
-    server.answer("GET /workspaces", [workspace(f"one_{number}") for number in range(2000)])
+    server.answer("GET /workspaces", [workspace(f"one_{number}") for number in range(rows)])
+    read, write = os.pipe()
+    os.close(read)
     command = [sys.executable, "-c", script, "list", "--json", "--url", server.url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reading:
-        assert reading.stdout is not None and reading.stderr is not None
-        assert reading.stdout.readline() == "[\n"
-        reading.stdout.close()
-        assert reading.stderr.read() == ""
-        assert reading.wait(30) == 0
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, env=buffered)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
