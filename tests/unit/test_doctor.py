@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from workspace_launcher.doctor import gather
+from workspace_launcher.config import WorkspaceConfig
+from workspace_launcher.container_plan import ContainerPlanner
+from workspace_launcher.doctor import Doctor, gather
 from workspace_launcher.doctor.advisories import RUNC, TOOLKIT, open_holes
 from workspace_launcher.doctor.checks import judge
 from workspace_launcher.doctor.facts import (
@@ -20,8 +25,13 @@ from workspace_launcher.doctor.facts import (
     Socket,
     Space,
 )
+from workspace_launcher.engine.base import Engine
 from workspace_launcher.engine_models import EngineInfo, Image
-from workspace_launcher.models import Finding, Health
+from workspace_launcher.errors import Forbidden
+from workspace_launcher.handlers.doctor import DoctorHandler
+from workspace_launcher.images import Catalogue
+from workspace_launcher.launch_directory import Account
+from workspace_launcher.models import Finding, Health, Owner
 
 GIB = 1 << 30
 DEBIAN = Machine("Linux", "6.1.0-28-amd64", "x86_64", "debian", systemd=True, user="anna")
@@ -254,6 +264,34 @@ def test_what_a_workspace_gets() -> None:
     assert finding("notebook directory", notebooks=Notebooks("", problem="It is gone.")).health is Health.PROBLEM
     read_only = finding("notebook directory", notebooks=Notebooks("/my books", writable=False))
     assert read_only.health is Health.WARNING and read_only.command == "chmod u+w '/my books'"
+
+
+class HangingEngine:
+    """An engine whose process is there and does not answer, as one with a full disk."""
+
+    shares_file_system = True
+
+    async def info(self) -> EngineInfo:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_an_engine_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workspace_launcher.doctor.doctor.PATIENCE", 0.05)
+    config = WorkspaceConfig()
+    account = Account.current()
+    planner = ContainerPlanner(config, notebook_directory=tmp_path / "books", secrets=(), account=account)
+    engine = cast(Engine, HangingEngine())
+    doctor = Doctor(engine, planner, Catalogue(engine, config), host=f"unix://{tmp_path}/socket")
+    found = {row.check: row for row in await doctor.examine()}
+    assert found["engine"].health is Health.PROBLEM and "did not answer within" in found["engine"].found
+    assert found["notebook directory"].health is Health.PROBLEM
+    assert not [check for check in found if check.startswith("image ")], "nothing is known of them"
+
+
+async def test_the_machine_is_shown_to_those_who_run_it() -> None:
+    with pytest.raises(Forbidden):
+        await DoctorHandler.get(cast(DoctorHandler, SimpleNamespace(owner=Owner("bob"))))
 
 
 # What programs print, recorded.

@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 EPILOG = """\
 The server is the one that runs here; --url and --token, or JUPYTER_TOKEN, name another.
-Completion: eval "$(register-python-argcomplete jupyter)" in bash or zsh.
+Completion: eval "$(register-python-argcomplete jupyter)" in bash.
 """
 
 
