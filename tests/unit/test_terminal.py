@@ -94,7 +94,7 @@ def test_the_table(type_: Type, server: FakeServer, capsys: pytest.CaptureFixtur
     server.answer("GET /workspaces", [workspace(), workspace("bad", state="failed", message=f"{long}\x1b[2J")])
     assert type_("list") == 0
     header, first, second = capsys.readouterr().out.rstrip().splitlines()
-    assert header.split() == ["NAME", "STATE", "IMAGE", "GPUS", "CPUS", "MEMORY", "CREATED"]
+    assert header.split() == ["NAME", "STATE", "IMAGE", "CPUS", "MEMORY", "CREATED"], "no column that is empty"
     assert first.split()[:4] == ["quiet_otter", "running", "workspace-launcher/lab:latest", "2"]
     # No terminal reads this: nothing is cut. And what came from a workspace cannot act on one that does.
     assert long in second and "\x1b" not in second

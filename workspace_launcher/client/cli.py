@@ -53,8 +53,6 @@ def build_parser() -> argparse.ArgumentParser:
         words = verbs.add_parser(verb.name, help=verb.summary, description=verb.summary, parents=[common])
         for argument in verb.arguments:
             argument.add_to(words)
-        if verb.takes_command:
-            words.usage = f"{words.format_usage().removeprefix('usage: ').rstrip()} -- COMMAND"
         words.set_defaults(words=words)
     return parser
 
@@ -70,11 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Not left to argparse, which loses what is behind -- where options come between.
     behind = typed.index("--") if "--" in typed else len(typed)
     options = parser.parse_args(typed[:behind])
-    options.command = typed[behind + 1 :]
+    command = typed[behind + 1 :]
     if options.verb is None:
         parser.print_help(sys.stderr)
         return 2
-    if options.command and not VERBS[options.verb].takes_command:
+    if "command" in options:
+        options.command += command
+    elif command:
         options.words.error("there is no command to give behind --")
     terminal = Terminal(
         url=getattr(options, "url", None),

@@ -169,10 +169,13 @@ def _table(rows: Sequence[Any], columns: Sequence[Column]) -> Any:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title, _ in columns:
+    cells = {title: [printable(cell(row)) for row in rows] for title, cell in columns}
+    # A column without a word would only take room from the others.
+    filled = {title: texts for title, texts in cells.items() if any(texts)}
+    for title in filled:
         table.add_column(title.upper(), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell(row))) for _, cell in columns))
+    for texts in zip(*filled.values(), strict=True):
+        table.add_row(*map(Text, texts))
     return table
 
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 from typing import Any
 
 from ..terminal import Terminal
-from .table import JSON, NAME, UsageError, argument, names_of_workspaces, verb
+from .table import COMMAND, JSON, NAME, UsageError, argument, names_of_workspaces, verb
 from .workspaces import size
 
 
@@ -46,7 +46,7 @@ def _write(output: bytes) -> None:
     argument("--root", action="store_true", help="as root, where the server allows it"),
     JSON,
     NAME,
-    takes_command=True,
+    COMMAND,
 )
 def exec_(terminal: Terminal, options: Namespace) -> int:
     """Run one to its end, or interactively."""

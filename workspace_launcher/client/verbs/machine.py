@@ -41,15 +41,23 @@ def _print(findings: list[Finding]) -> None:
     from rich.text import Text
 
     output = console(sys.stdout)
-    width = max(len(finding.check) for finding in findings)
-    for finding in findings:
+    rows = [(finding, *_words(finding)) for finding in findings]
+    widths = max(map(len, STYLES)), max(len(check) for _, check, _ in rows)
+    for finding, check, found in rows:
         health = finding.health.value
         line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_column(width=max(map(len, STYLES)))
-        line.add_column(width=min(width, 30))
+        for width in widths:
+            line.add_column(width=width)
         line.add_column(overflow="fold")
-        line.add_row(Text(health, style=STYLES[health]), Text(printable(finding.check)), Text(printable(finding.found)))
+        line.add_row(Text(health, style=STYLES[health]), Text(check), Text(found))
         output.print(line)
         if finding.command:
             # In one piece, however narrow the terminal: it is there to be copied.
             output.print(Text(f"         $ {printable(finding.command)}", style="bold"), soft_wrap=True)
+
+
+def _words(finding: Finding) -> tuple[str, str]:
+    """Return what was looked at in a word, and what was found: an image's name is too long for the first column."""
+    check, found = printable(finding.check), printable(finding.found)
+    kind, _, name = check.partition(" ")
+    return (kind, f"{name}: {found}") if kind == "image" else (check, found)

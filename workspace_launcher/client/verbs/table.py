@@ -39,19 +39,13 @@ class Argument:
 
 
 class Verb:
-    """A verb: its name, one sentence about it, its arguments and what it does.
+    """A verb: its name, one sentence about it, its arguments and what it does."""
 
-    With ``takes_command`` what stands behind ``--`` is not looked at and comes as ``options.command``, a list.
-    """
-
-    def __init__(
-        self, name: str, summary: str, arguments: tuple[Argument, ...], action: Action, *, takes_command: bool
-    ) -> None:
+    def __init__(self, name: str, summary: str, arguments: tuple[Argument, ...], action: Action) -> None:
         self.name = name
         self.summary = summary
         self.arguments = arguments
         self.action = action
-        self.takes_command = takes_command
 
 
 VERBS: dict[str, Verb] = {}
@@ -62,11 +56,11 @@ def argument(*flags: str, completer: Any = None, **settings: Any) -> Argument:
     return Argument(flags, settings, completer)
 
 
-def verb(name: str, summary: str, *arguments: Argument, takes_command: bool = False) -> Callable[[Action], Action]:
+def verb(name: str, summary: str, *arguments: Argument) -> Callable[[Action], Action]:
     """Add a verb to the table."""
 
     def add(action: Action) -> Action:
-        VERBS[name] = Verb(name, summary, arguments, action, takes_command=takes_command)
+        VERBS[name] = Verb(name, summary, arguments, action)
         return action
 
     return add
@@ -87,4 +81,10 @@ def names_of_workspaces(**context: Any) -> list[str]:
 NAME = argument("name", metavar="NAME", help="the workspace", completer=names_of_workspaces)
 NAMES = argument("names", metavar="NAME", nargs="+", help="the workspaces", completer=names_of_workspaces)
 JSON = argument("--json", action="store_true", help="print JSON")
+COMMAND = argument(
+    "command",
+    metavar="-- COMMAND",
+    nargs="*",
+    help="the program and its arguments; what stands behind -- is taken as it is",
+)
 WAIT = argument("-w", "--wait", action="store_true", help="return when it is done, and show how far it is")
