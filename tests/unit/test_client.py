@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
-from tests.unit.fake_server import FakeServer, operation, stream, workspace
+from tests.unit.fake_server import API, FakeServer, operation, stream, workspace
 from workspace_launcher import errors
 from workspace_launcher.client import Client
 from workspace_launcher.client.answers import decode
@@ -17,6 +18,7 @@ from workspace_launcher.client.connection import TRIES, error_of
 from workspace_launcher.client.discovery import Server
 from workspace_launcher.handlers.base import status_of
 from workspace_launcher.models import Operation, OperationState, Step, Workspace, WorkspaceState, to_json
+from workspace_launcher.openapi import CALLS
 
 
 @pytest.fixture
@@ -244,3 +246,61 @@ def test_waiting_for_a_server_that_ends(client: Client, server: FakeServer) -> N
     server.answer("GET /events", stream(("operation", operation())))
     with pytest.raises(errors.ServerUnreachable, match="ended"):
         client.wait_for(decode(Operation, operation()))
+
+
+def test_there_is_a_method_for_every_call() -> None:
+    fake = FakeServer()
+    one, ident = "{owner}/{name}", "{id}"
+    running = decode(Operation, operation(id=ident))
+    with Client(fake.url, "t") as client:
+        calls: list[Callable[[], object]] = [
+            client.info,
+            client.gpus,
+            client.doctor,
+            client.images,
+            lambda: client.pull("a"),
+            lambda: client.push("a"),
+            lambda: client.tag_image("a", "b"),
+            lambda: client.search_images("a"),
+            lambda: client.remove_image("{reference}"),
+            client.volumes,
+            lambda: client.create_volume("a"),
+            lambda: client.remove_volume("{name}"),
+            client.networks,
+            lambda: client.create_network("a"),
+            lambda: client.remove_network("{name}"),
+            client.prune,
+            client.registries,
+            lambda: client.log_in("a", "b", "c"),
+            lambda: client.log_out("a"),
+            client.workspaces,
+            client.launch,
+            lambda: client.workspace(one),
+            lambda: client.remove(one),
+            lambda: client.start(one),
+            lambda: client.stop(one),
+            lambda: client.restart(one),
+            lambda: client.pause(one),
+            lambda: client.unpause(one),
+            lambda: client.rename(one, "a"),
+            lambda: client.logs(one),
+            lambda: client.stats(one),
+            lambda: client.execute(one, ["a"]),
+            lambda: client.commit(one),
+            client.snapshots,
+            lambda: client.snapshot(ident),
+            lambda: client.remove_snapshot(ident),
+            lambda: client.push_snapshot(ident),
+            client.operations,
+            lambda: client.operation(ident),
+            lambda: client.cancel(running),
+            lambda: client.operation_log(ident),
+            lambda: next(client.events()),
+            client.openapi,
+        ]
+        for call in calls:
+            with pytest.raises(errors.ServerUnreachable, match="no workspace launcher"):
+                call()
+    fake.close()
+    asked = {(unquote(path.partition("?")[0].removeprefix(API)), method.lower()) for method, path, *_ in fake.asked}
+    assert asked == {(path, method) for path, method, *_ in CALLS}

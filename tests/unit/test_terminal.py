@@ -33,7 +33,7 @@ def type_(server: FakeServer) -> Type:
 
 
 def test_every_verb_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:
-    expected = "list launch open start stop restart rename remove commit snapshots images gpus logs exec stats doctor"
+    expected = "list launch open start stop restart rename remove commit snapshots images gpus logs exec stats push pull doctor"
     assert set(VERBS) == set(expected.split())
     for verb in VERBS.values():
         with pytest.raises(SystemExit) as ended:
@@ -73,6 +73,8 @@ def test_help_waits_for_no_library() -> None:
         ["launch", "--cpus", "many"],
         ["launch", "--env", "nothing"],
         ["launch", "--port", "http"],
+        ["launch", "--volume", "data"],
+        ["launch", "--link", "database"],
         ["exec", "cat"],
         ["exec", "-i", "cat", "--", "sh"],
         ["exec", "-it", "--root", "cat"],
@@ -165,6 +167,35 @@ def test_a_commit_that_fails_is_status_1(type_: Type, server: FakeServer, capsys
     server.answer("GET /events", stream(("operation", operation(state="failed", error="No space left."))))
     assert type_("commit", "quiet_otter", "--wait") == 1
     assert "No space left." in capsys.readouterr().err
+
+
+def test_what_a_launch_takes(type_: Type, server: FakeServer) -> None:
+    server.answer("POST /workspaces", workspace(state="starting"), status=202)
+    words = "-v data:/data -v /srv/set:/set:ro --volumes-from other --network lab --link db:database -p 80 -p 81:8081"
+    assert type_("launch", "cat", "-g", "GPU-1,GPU-2", "-e", "A=b=c", *words.split()) == 0
+    assert json.loads(server.asked[0][3]) == {
+        "name": "cat",
+        "gpus": ["GPU-1", "GPU-2"],
+        "environment": {"A": "b=c"},
+        "ports": {"80": None, "81": 8081},
+        "volumes": {"data": {"bind": "/data", "mode": "rw"}, "/srv/set": {"bind": "/set", "mode": "ro"}},
+        "volumes_from": ["other"],
+        "networks": ["lab"],
+        "links": {"db": "database"},
+    }
+
+
+def test_images_on_their_way(type_: Type, server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = operation(kind="pull", target="registry.example/a:1")
+    denied = {**begun, "state": "failed", "error": "Log in first.", "reason": "registry_denied"}
+    for verb in ("pull", "push"):
+        server.answer(f"POST /images/{verb}", begun, status=202)
+        assert type_(verb, "registry.example/a:1") == 0
+        assert capsys.readouterr().out == f"registry.example/a:1 is being {verb}ed.\n"
+    server.answer("GET /events", stream(("operation", denied)))
+    assert type_("pull", "registry.example/a:1", "--wait", "--json") == 1
+    assert json.loads(capsys.readouterr().err) == {"message": "Log in first.", "reason": "registry_denied"}
+    assert json.loads(server.asked[0][3]) == {"reference": "registry.example/a:1"}
 
 
 def test_open(

@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import secrets
-from collections.abc import Callable, Generator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import requests
-from jupyter_core.paths import jupyter_runtime_dir
 
-from ..errors import LauncherError, NotFound, ServerUnreachable
-from ..models import (
-    CatalogueImage,
-    Finding,
-    Operation,
-    OperationState,
-    Snapshot,
-    Workspace,
-    WorkspaceState,
-)
-from . import discovery
-from .answers import CommandResult, Event, Gpu, ServerInfo, Usage, decode
-from .connection import API, Connection, unreachable
+from ..models import Finding, Operation, Snapshot, Workspace
+from .answers import CommandResult, Gpu, ServerInfo, Usage, decode
+from .attachments import Attachments, Images
+from .connection import API, connect, unreachable
+from .long_work import LongWork
 
 EXEC_TIMEOUT = 90.0
 """Seconds; the server ends a command after 60."""
 
-SILENCE = 60.0
-"""Seconds after which an event stream is dead: the server sends something every 20."""
-
 FOREVER = 86400.0
 
-T = TypeVar("T")
 
-_EVENTS: dict[str, type] = {"workspace": Workspace, "operation": Operation, "snapshot": Snapshot}
-
-
-class Client:
+class Client(Images, Attachments, LongWork):
     """Talks with one Jupyter server that has the launcher.
 
     A workspace is named by a :class:`~workspace_launcher.models.Workspace`, by its name, or by ``owner/name``. Every
@@ -65,7 +45,7 @@ class Client:
     """
 
     def __init__(self, url: str | None = None, token: str | None = None, *, timeout: float = 60.0) -> None:
-        self.connection = _connect(url, token, timeout)
+        self.connection = connect(url, token, timeout=timeout)
         self._owner: str | None = None
 
     def __enter__(self) -> Client:
@@ -103,10 +83,6 @@ class Client:
         """List the GPUs."""
         return [decode(Gpu, row) for row in self.connection.call("GET", "/gpus")]
 
-    def images(self) -> list[CatalogueImage]:
-        """List what can be launched from."""
-        return [decode(CatalogueImage, row) for row in self.connection.call("GET", "/images")]
-
     def doctor(self) -> list[Finding]:
         """Have the server's machine looked over; for administrators."""
         return [decode(Finding, row) for row in self.connection.call("GET", "/doctor")]
@@ -138,6 +114,10 @@ class Client:
         shm_size: int | str | None = None,
         environment: Mapping[str, str] | None = None,
         ports: Mapping[int, int | tuple[str, int | None] | None] | None = None,
+        volumes: Mapping[str, str | tuple[str, str]] | None = None,
+        volumes_from: Sequence[str] = (),
+        networks: Sequence[str] = (),
+        links: Mapping[str, str] | None = None,
         auto_remove: bool = False,
         idempotency_key: str | None = None,
     ) -> Workspace:
@@ -159,6 +139,14 @@ class Client:
             Variables for what runs in it.
         ports
             Container port to host port, ``(address, port)``, or ``None`` for any.
+        volumes
+            A volume's name, or a directory of the server's machine, to where it appears, or to ``(where, "ro")``.
+        volumes_from
+            Workspaces whose volumes it gets too.
+        networks
+            Networks that it joins.
+        links
+            Workspaces to the host names that they have in it.
         auto_remove
             Whether it goes when it stops.
         idempotency_key
@@ -173,6 +161,10 @@ class Client:
             "shm_size": shm_size,
             "environment": dict(environment or {}) or None,
             "ports": {str(port): to for port, to in ports.items()} if ports else None,
+            "volumes": {source: _binding(bound) for source, bound in volumes.items()} if volumes else None,
+            "volumes_from": list(volumes_from) or None,
+            "networks": list(networks) or None,
+            "links": dict(links or {}) or None,
             "auto_remove": auto_remove or None,
         }
         body = {key: value for key, value in asked.items() if value is not None}
@@ -255,80 +247,13 @@ class Client:
         """Remove one by its ID."""
         self.connection.call("DELETE", f"/snapshots/{quote(identifier, safe='')}")
 
-    # Long work, and what happens.
+    def push_snapshot(self, identifier: str, *, repository: str | None = None, tag: str | None = None) -> Operation:
+        """Begin to send one to a registry, under the name that is given."""
+        body = {key: value for key, value in (("repository", repository), ("tag", tag)) if value is not None}
+        path = f"/snapshots/{quote(identifier, safe='')}/push"
+        return decode(Operation, self.connection.call("POST", path, body=body))
 
-    def operations(self) -> list[Operation]:
-        """List the caller's operations, newest first."""
-        return [decode(Operation, row) for row in self.connection.call("GET", "/operations")]
-
-    def operation(self, identifier: str) -> Operation:
-        """Return one as it is now."""
-        return decode(Operation, self.connection.call("GET", f"/operations/{quote(identifier, safe='')}"))
-
-    def cancel(self, operation: Operation | str) -> Operation:
-        """Ask one to end."""
-        identifier = operation if isinstance(operation, str) else operation.id
-        return decode(Operation, self.connection.call("DELETE", f"/operations/{quote(identifier, safe='')}"))
-
-    def events(self) -> Generator[Event, None, None]:
-        """Yield the full state, then ``ready``, then what changes; ends when the server does. Close it when done."""
-        with self.connection.send("GET", f"{API}/events", stream=True, timeout=SILENCE) as answer:
-            kind = ""
-            try:
-                for line in answer.iter_lines():
-                    if line.startswith(b"event: "):
-                        kind = line[7:].decode()
-                    elif line.startswith(b"data: "):
-                        data = json.loads(line[6:])
-                        yield Event(kind, decode(_EVENTS[kind], data) if kind in _EVENTS else data)
-            except requests.RequestException as error:
-                raise unreachable(self.connection.server, error) from None
-
-    def wait_until_ready(
-        self, workspace: Workspace, progress: Callable[[Workspace], None] = lambda workspace: None
-    ) -> Workspace:
-        """Wait until a workspace has started, and return it as it then is: ``failed`` is an outcome, not an error.
-
-        ``progress`` is called with each change. The server gives a start no more than a minute.
-        """
-
-        def judge(event: Event) -> Workspace | None:
-            if isinstance(event.data, Workspace) and event.data.id == workspace.id:
-                progress(event.data)
-                return event.data if event.data.state is not WorkspaceState.STARTING else None
-            if event.kind == "workspace-removed" and event.data.get("id") == workspace.id:
-                raise NotFound(f"The workspace {workspace.name!r} was removed.")
-            return None
-
-        return self._wait(judge, lambda: self.workspace(workspace))
-
-    def wait_for(
-        self, operation: Operation, progress: Callable[[Operation], None] = lambda operation: None
-    ) -> Operation:
-        """Wait until long work is over, and return it: ``failed`` and ``cancelled`` are outcomes, not errors.
-
-        ``progress`` is called with each change.
-        """
-
-        def judge(event: Event) -> Operation | None:
-            if isinstance(event.data, Operation) and event.data.id == operation.id:
-                progress(event.data)
-                return event.data if event.data.state is not OperationState.RUNNING else None
-            return None
-
-        return self._wait(judge, lambda: self.operation(operation.id))
-
-    def _wait(self, judge: Callable[[Event], T | None], look: Callable[[], object]) -> T:
-        """Read events until one decides; once more where the stream broke, as its full state comes first."""
-        for _ in range(2):
-            with contextlib.closing(self.events()) as events:
-                for event in events:
-                    outcome = judge(event)
-                    if outcome is not None:
-                        return outcome
-                    if event.kind == "ready":
-                        look()  # NotFound where the server knows of it no longer
-        raise ServerUnreachable(f"The Jupyter server at {self.url} ended while it was waited for.")
+    # How.
 
     def _act(self, workspace: Workspace | str, action: str, body: Mapping[str, Any] | None = None) -> Workspace:
         return decode(Workspace, self.connection.call("POST", f"{self._path(workspace)}/{action}", body=body))
@@ -343,32 +268,6 @@ class Client:
         return f"/workspaces/{quote(owner, safe='')}/{quote(name, safe='')}"
 
 
-def _connect(url: str | None, token: str | None, timeout: float) -> Connection:
-    runtime = Path(jupyter_runtime_dir())
-    if url:
-        return Connection(discovery.explicit(url, token, os.environ, runtime), timeout=timeout)
-    found = discovery.candidates(os.environ, runtime)
-    if token is not None:
-        found = [discovery.Server(server.url, token) for server in found]
-    if not found:
-        raise ServerUnreachable(
-            "No running Jupyter server was found. Start one with 'jupyter lab', or name one with --url and --token.",
-            reason="no_server",
-        )
-    if len(found) == 1:
-        return Connection(found[0], timeout=timeout)
-    refusals = []
-    for server in found:
-        connection = Connection(server, timeout=timeout)
-        try:
-            # Of what only the launcher has, the call that asks nothing of its engine.
-            connection.call("GET", "/operations", timeout=5.0)
-        except LauncherError as error:
-            refusals.append(error)
-            connection.close()
-        else:
-            return connection
-    raise ServerUnreachable(
-        " ".join(error.message for error in refusals) + " Name the one that is meant with --url and --token.",
-        reason="no_server",
-    )
+def _binding(bound: str | tuple[str, str]) -> dict[str, str]:
+    place, mode = (bound, "rw") if isinstance(bound, str) else bound
+    return {"bind": place, "mode": mode}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import requests
+from jupyter_core.paths import jupyter_runtime_dir
 
 from .. import errors
+from . import discovery
 from .discovery import Server
 
 API = "workspace-launcher/api"
@@ -212,3 +215,41 @@ def unreachable(server: Server, error: Exception) -> errors.ServerUnreachable:
     else:
         why = "the connection was lost"
     return errors.ServerUnreachable(f"The Jupyter server at {server.url} does not answer: {why}.")
+
+
+def connect(url: str | None, token: str | None, *, timeout: float) -> Connection:
+    """Return a connection to the server that is named, or to the one that is found; see :class:`Connection`.
+
+    Raises
+    ------
+    ServerUnreachable
+        None runs, or none of several has the launcher.
+    """
+    runtime = Path(jupyter_runtime_dir())
+    if url:
+        return Connection(discovery.explicit(url, token, os.environ, runtime), timeout=timeout)
+    found = discovery.candidates(os.environ, runtime)
+    if token is not None:
+        found = [Server(server.url, token) for server in found]
+    if not found:
+        raise errors.ServerUnreachable(
+            "No running Jupyter server was found. Start one with 'jupyter lab', or name one with --url and --token.",
+            reason="no_server",
+        )
+    if len(found) == 1:
+        return Connection(found[0], timeout=timeout)
+    refusals = []
+    for server in found:
+        connection = Connection(server, timeout=timeout)
+        try:
+            # Of what only the launcher has, the call that asks nothing of its engine.
+            connection.call("GET", "/operations", timeout=5.0)
+        except errors.LauncherError as error:
+            refusals.append(error)
+            connection.close()
+        else:
+            return connection
+    raise errors.ServerUnreachable(
+        " ".join(error.message for error in refusals) + " Name the one that is meant with --url and --token.",
+        reason="no_server",
+    )

@@ -117,7 +117,7 @@ class Doctor:
                 image = await self._engine.inspect_image(reference)
             except NotFound:
                 found.append(ImageFacts(reference, reference == default, None))
-            except EngineError as error:
+            except LauncherError as error:
                 found.append(ImageFacts(reference, reference == default, None, (error.message,)))
             else:
                 found.append(ImageFacts(reference, reference == default, image, problems_of(image)))

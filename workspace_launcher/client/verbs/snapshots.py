@@ -1,14 +1,17 @@
-"""Environments: commit, snapshots, images, gpus."""
+"""Environments: commit, snapshots, images, pull, push; and gpus."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import LauncherError
 from ..terminal import Terminal, unknown
 from .table import JSON, NAME, WAIT, argument, verb
 from .workspaces import age, size
+
+if TYPE_CHECKING:
+    from ...models import Operation
 
 
 @verb(
@@ -32,12 +35,12 @@ def commit(terminal: Terminal, options: Namespace) -> None:
     terminal.say(f"{workspace.name} is committed as {result['reference']}", result)
 
 
-def finished(terminal: Terminal, operation: Any) -> Any:
+def finished(terminal: Terminal, operation: Operation) -> Any:
     """Wait until long work is over, show how far it is, and return its result as JSON."""
     with terminal.progress(f"{operation.kind} {operation.target}") as update:
         over = terminal.client.wait_for(operation, lambda row: update(row.progress, row.detail))
     if over.state.value != "succeeded":
-        raise LauncherError(over.error or over.detail, reason=over.state.value)
+        raise LauncherError(over.error or over.detail, reason=over.reason or over.state.value)
     return over.result
 
 
@@ -79,6 +82,30 @@ def images(terminal: Terminal, options: Namespace) -> None:
         ("size", lambda row: size(row.size)),
         ("ready", lambda row: "yes" if row.ready else " ".join(row.problems) or "no"),
     )
+
+
+REFERENCE = argument("reference", metavar="IMAGE", help="its name, with registry and tag")
+
+
+@verb("pull", "Fetch an image from its registry.", REFERENCE, WAIT, JSON)
+def pull(terminal: Terminal, options: Namespace) -> None:
+    """Pull one."""
+    _carry(terminal, terminal.client.pull(options.reference), "pulled", wait=options.wait)
+
+
+@verb("push", "Send a snapshot or an image of yours to the registry that its name says.", REFERENCE, WAIT, JSON)
+def push(terminal: Terminal, options: Namespace) -> None:
+    """Push one."""
+    _carry(terminal, terminal.client.push(options.reference), "pushed", wait=options.wait)
+
+
+def _carry(terminal: Terminal, operation: Operation, done: str, *, wait: bool) -> None:
+    """Tell of an image on its way, when it is there if that is waited for."""
+    if not wait:
+        terminal.say(f"{operation.target} is being {done}.", operation)
+        return
+    result = finished(terminal, operation)
+    terminal.say(f"{operation.target} is {done}.", result)
 
 
 @verb("gpus", "List the GPUs, and who has them.", JSON)

@@ -83,6 +83,22 @@ def port(text: str) -> tuple[int, int | None]:
     return int(inside), int(outside) if outside else None
 
 
+def volume(text: str) -> tuple[str, tuple[str, str]]:
+    """Read ``WHAT:WHERE`` or ``WHAT:WHERE:ro``."""
+    what, *rest = text.split(":")
+    if len(rest) not in (1, 2) or rest[1:] not in ([], ["ro"], ["rw"]):
+        raise ArgumentTypeError(f"{text!r} is not WHAT:WHERE or WHAT:WHERE:ro")
+    return what, (rest[0], rest[1] if rest[1:] else "rw")
+
+
+def link(text: str) -> tuple[str, str]:
+    """Read ``NAME:HOST``."""
+    name, colon, host = text.partition(":")
+    if not colon:
+        raise ArgumentTypeError(f"{text!r} is not NAME:HOST")
+    return name, host
+
+
 @verb(
     "launch",
     "Launch a workspace.",
@@ -110,6 +126,25 @@ def port(text: str) -> tuple[int, int | None]:
         default=[],
         help="publish a port of it on 127.0.0.1",
     ),
+    argument(
+        "-v",
+        "--volume",
+        metavar="WHAT:WHERE[:ro]",
+        type=volume,
+        action="append",
+        default=[],
+        help="a volume, or a directory of the server's machine, and where it appears",
+    ),
+    argument("--volumes-from", metavar="NAME", action="append", default=[], help="the volumes of that workspace too"),
+    argument("--network", metavar="NAME", action="append", default=[], help="a network of yours to join"),
+    argument(
+        "--link",
+        metavar="NAME:HOST",
+        type=link,
+        action="append",
+        default=[],
+        help="a workspace, and the host name that it has in this one",
+    ),
     argument("--rm", action="store_true", dest="auto_remove", help="remove it when it stops"),
     argument("-o", "--open", action="store_true", help="open it in a browser when it is ready"),
     WAIT,
@@ -126,6 +161,10 @@ def launch(terminal: Terminal, options: Namespace) -> int | None:
         shm_size=options.shm_size,
         environment=dict(options.env),
         ports=dict(options.port),
+        volumes=dict(options.volume),
+        volumes_from=options.volumes_from,
+        networks=options.network,
+        links=dict(options.link),
         auto_remove=options.auto_remove,
     )
     if options.wait or options.open:
