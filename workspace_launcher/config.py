@@ -23,6 +23,15 @@ class EngineConfig(Configurable):
     quick_workers = Int(8, help="Threads for calls that take milliseconds.").tag(config=True)
     slow_workers = Int(8, help="Threads for calls that take long: commits, logs, commands.").tag(config=True)
 
+    def engine(self) -> object:
+        """Make the adapter, an :class:`~workspace_launcher.engine.base.Engine`; nothing is asked of the engine yet."""
+        return self.engine_class(
+            host=self.host or None,
+            timeout=self.timeout,
+            quick_workers=self.quick_workers,
+            slow_workers=self.slow_workers,
+        )
+
 
 class WorkspaceConfig(Configurable):
     """What a workspace is made of."""

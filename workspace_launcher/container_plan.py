@@ -66,8 +66,17 @@ class ContainerPlanner:
             "gpus": 0,
             "cpus": config.cpus or None,
             "memory": parse_size(config.memory, "memory") if config.memory else None,
-            "shm_size": self._shm_size(None, parse_size(config.memory, "memory") if config.memory else None),
+            "shm_size": self.shm_size(),
         }
+
+    def notebooks(self) -> Path:
+        """Return the host directory that workspaces mount; ``InvalidRequest`` says why it cannot be."""
+        return checked_source(self._notebooks, self._secrets)
+
+    def shm_size(self) -> int:
+        """Return the bytes of /dev/shm of a workspace for which nothing is asked."""
+        memory = self.config.memory
+        return self._shm_size(None, parse_size(memory, "memory") if memory else None)
 
     def check(self, request: LaunchRequest) -> None:
         """Refuse what cannot be given.
@@ -90,7 +99,7 @@ class ContainerPlanner:
             raise InvalidRequest(
                 f"Port {self.config.port} is JupyterLab's own and is published already.", reason="invalid_port"
             )
-        checked_source(self._notebooks, self._secrets)
+        self.notebooks()
 
     def _check_ports(self, request: LaunchRequest) -> None:
         allowed = [str(ipaddress.ip_address(address)) for address in self.config.publish_addresses]
@@ -132,8 +141,7 @@ class ContainerPlanner:
     ) -> ContainerSpec:
         """Return the container of a checked request, with the volumes and further networks that were found for it."""
         config = self.config
-        source = checked_source(self._notebooks, self._secrets)
-        mounts, covers = notebook_mounts(source, config.mount_point, self._secrets)
+        mounts, covers = notebook_mounts(self.notebooks(), config.mount_point, self._secrets)
         memory = request.memory or (parse_size(config.memory, "memory") if config.memory else None)
         ports = [PublishedPort(record.port)]
         ports += [PublishedPort(inside, address, port) for inside, (address, port) in request.ports.items()]

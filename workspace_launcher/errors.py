@@ -4,6 +4,7 @@
      +-- InvalidRequest            what was asked makes no sense
      |    +-- RequestTooLarge
      +-- Forbidden                 policy forbids it
+     |    +-- NotLoggedIn          the request carries no valid token or cookie
      +-- NotFound                  it does not exist, or is not the caller's
      +-- Conflict                  a name is taken, or the thing is busy
      |    +-- NameTaken
@@ -20,6 +21,7 @@
      +-- RegistryUnreachable       a registry does not answer
      +-- CredentialStoreFailed     docker's store of logins cannot be used
      +-- OperationCancelled
+     +-- ServerUnreachable         for clients: no Jupyter server, or none with the launcher, answers
 
 No HTTP status lives here: ``handlers/base.py`` alone knows which error is which.
 Every error has a ``reason``, a stable code for programs, and its message is a sentence for a person.
@@ -64,6 +66,12 @@ class Forbidden(LauncherError):
     """A policy of this server forbids it."""
 
     reason = "forbidden"
+
+
+class NotLoggedIn(Forbidden):
+    """The request carries no valid token or cookie."""
+
+    reason = "not_logged_in"
 
 
 class NotFound(LauncherError):
@@ -160,3 +168,9 @@ class OperationCancelled(LauncherError):
     """A long-running operation was cancelled by its owner."""
 
     reason = "cancelled"
+
+
+class ServerUnreachable(LauncherError):
+    """A client found no Jupyter server that answers, or none with the launcher."""
+
+    reason = "server_unreachable"

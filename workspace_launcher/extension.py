@@ -13,6 +13,7 @@ from jupyter_server.extension.application import ExtensionApp
 from .building import BuildManager, ImageBuilder
 from .config import EngineConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
+from .doctor import Doctor
 from .engine.base import Engine
 from .events import EventStream
 from .handlers.proxy import install
@@ -41,12 +42,8 @@ CHECKOUT = Path(__file__).parent.parent
 FRONT_END = Path("labextensions/@workspace-launcher/labextension")
 
 
-def shipped(name: str) -> Path:
-    """Return a folder that came with the package: from the repository, or where an installation puts it."""
-    return CHECKOUT / name if (CHECKOUT / name).is_dir() else Path(sys.prefix) / "share/workspace-launcher" / name
-
-
 def _builder(engine: Engine, ladder: Ladder) -> ImageBuilder:
+    """Return what builds images, with the front end of the repository or of an installation."""
     built, sources = CHECKOUT / "workspace_launcher/labextension", CHECKOUT / "labextension"
     if sources.is_dir():
         return ImageBuilder(engine, ladder, front_end=built, sources=sources)
@@ -68,7 +65,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         engine_config = EngineConfig(parent=self)
         config = WorkspaceConfig(parent=self)
         proxy_config = ProxyConfig(parent=self)
-        engine = self._engine(engine_config)
+        engine = cast(Engine, engine_config.engine())
         data = Path(config.data_directory or Path(jupyter_data_dir()) / "workspace-launcher")
         view, events = WorkspaceView(), EventStream()
         operations = Operations(events, self.log)
@@ -80,9 +77,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             secrets=secrets,
             account=Account.current(),
         )
-        recipes = Path(config.images_directory) if config.images_directory else shipped("images")
-        ladder = Ladder(recipes)
-        offers = Offers(config, ladder, self.log)
+        offers = Offers(config, self.log)
         images = Catalogue(engine, offers, port=config.port)
         starter = Starter(engine, view, directories, config, self.log)
         volumes = VolumeManager(engine, view, config, secrets=secrets)
@@ -126,7 +121,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             workspaces=workspaces,
             snapshots=SnapshotManager(engine, workspaces, operations, events),
             images=images,
-            builds=BuildManager(_builder(engine, ladder), images, operations),
+            builds=BuildManager(_builder(engine, offers.ladder), images, operations),
             registries=RegistryManager(engine, images, operations, config, data_directory=data),
             volumes=volumes,
             networks=networks,
@@ -135,18 +130,9 @@ class WorkspaceLauncherApp(ExtensionApp):
             events=events,
             watch=EngineWatch(engine, view, events, reconciled=workspaces.adopt, log=self.log),
             proxy=proxy,
+            doctor=Doctor(engine, planner, images, host=engine_config.host),
         )
         self.settings["workspace_launcher"] = self.services
-
-    @staticmethod
-    def _engine(config: EngineConfig) -> Engine:
-        made = config.engine_class(
-            host=config.host or None,
-            timeout=config.timeout,
-            quick_workers=config.quick_workers,
-            slow_workers=config.slow_workers,
-        )
-        return cast(Engine, made)
 
     def initialize_handlers(self) -> None:
         """Add the URL table, and the proxy's rules before all others."""

@@ -32,6 +32,10 @@ class Catalogue:
         """Return whether everybody may launch from an image."""
         return reference in self._offers.all()
 
+    def offered(self) -> tuple[str, ...]:
+        """Return the references that everybody may launch from, whether or not they are there."""
+        return tuple(self._offers.all())
+
     def builds(self, reference: str) -> bool:
         """Return whether the launcher knows how an offered image is built."""
         return self._offers.recipe(reference) is not None

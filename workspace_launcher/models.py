@@ -241,6 +241,27 @@ class Operation:
     """The workspace that it works on; ``target``, its name, may pass to another."""
 
 
+class Health(str, enum.Enum):
+    """How a thing that ``doctor`` looked at is. A launch fails where there is a problem."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``doctor``."""
+
+    check: str
+    """What was looked at, in a word or two that stay the same: ``engine``, ``disk space``, ``image <reference>``."""
+    health: Health
+    found: str
+    """What was found, in a sentence."""
+    command: str | None = None
+    """What to type in a shell of that machine to mend it."""
+
+
 def to_json(value: Any) -> Any:
     """Turn a model, or a container of models, into what :mod:`json` takes.
 

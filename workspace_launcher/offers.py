@@ -13,7 +13,7 @@ from .config import WorkspaceConfig
 from .errors import InvalidRequest, LauncherError
 from .launch_request import parse_launch_request
 from .models import LaunchRequest
-from .recipes import Ladder, Recipe
+from .recipes import Ladder, Recipe, shipped_recipes
 
 DEFAULTS = ("gpus", "memory", "shm_size", "ports")
 """What an image may say of its launches; the rest is for the operator's settings or the caller."""
@@ -35,15 +35,12 @@ class Offers:
 
     A file with an error leaves the last good one in place and says so in the log.
 
-    Parameters
-    ----------
-    ladder
-        The images that the launcher can build.
+    ``ladder`` has the images that the launcher can build.
     """
 
-    def __init__(self, config: WorkspaceConfig, ladder: Ladder, log: logging.Logger) -> None:
+    def __init__(self, config: WorkspaceConfig, log: logging.Logger) -> None:
         self._config = config
-        self._ladder = ladder
+        self.ladder = Ladder(Path(config.images_directory) if config.images_directory else shipped_recipes())
         self._log = log
         self._of_file: dict[str, Offer] = {}
         self._read = 0.0
@@ -56,8 +53,8 @@ class Offers:
     def all(self) -> dict[str, Offer]:
         """Return them by reference, the default one first."""
         found = {self.default: Offer(self.default, self.default)}
-        for name in self._ladder.references() if self._config.offer_ladder else ():
-            recipe = self._ladder.recipe(name)
+        for name in self.ladder.references() if self._config.offer_ladder else ():
+            recipe = self.ladder.recipe(name)
             if recipe.offered:
                 found[recipe.reference] = _of_recipe(recipe)
         self._read_file()

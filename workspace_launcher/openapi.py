@@ -26,6 +26,7 @@ SCHEMAS = (
     models.ManagedNetwork,
     models.Unused,
     engine_models.Login,
+    models.Finding,
 )
 
 # path, method, summary, body schema, answer's status and schema.
@@ -33,6 +34,7 @@ _W = "/workspaces/{owner}/{name}"
 CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/info", "get", "About this server and its engine", None, 200, None),
     ("/gpus", "get", "The GPUs", None, 200, None),
+    ("/doctor", "get", "What may keep workspaces from launching here, for administrators", None, 200, "[Finding]"),
     ("/images", "get", "What can be launched from", None, 200, "[CatalogueImage]"),
     ("/images/build", "post", "Build an image, and what it stands on", "Build", 202, "Operation"),
     ("/images/pull", "post", "Pull an image", "ImageReference", 202, "Operation"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -180,6 +181,12 @@ class Ladder:
         """Return the image below: of the same variant, where it has that."""
         same = variant in self._described[name].get("variants", {})
         return f"{self._repository}/{name}:{variant if same else LATEST}"
+
+
+def shipped_recipes() -> Path:
+    """Return the folder of images that came with the package: the repository's, or where an installation puts it."""
+    checkout = Path(__file__).parent.parent / "images"
+    return checkout if checkout.is_dir() else Path(sys.prefix) / "share/workspace-launcher/images"
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path]]:

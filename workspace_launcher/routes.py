@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import attachments, events, images, info, openapi, operations, snapshots, workspaces
+from .handlers import attachments, doctor, events, images, info, openapi, operations, snapshots, workspaces
 
 API = r"/workspace-launcher/api"
 NAME = r"([^/]+)"
@@ -14,6 +14,7 @@ ACTIONS = r"(start|stop|restart|pause|unpause|rename)"
 ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/info", info.InfoHandler),
     (rf"{API}/gpus", info.GpusHandler),
+    (rf"{API}/doctor", doctor.DoctorHandler),
     (rf"{API}/images", images.ImagesHandler),
     (rf"{API}/images/build", images.BuildHandler),
     (rf"{API}/images/(pull|push)", images.TransferHandler),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .building import BuildManager
+    from .doctor import Doctor
     from .engine.base import Engine
     from .events import EventStream
     from .identity import Owners
@@ -40,6 +41,7 @@ class Services:
     events: EventStream
     watch: EngineWatch
     proxy: Proxy
+    doctor: Doctor
 
     @property
     def lookup(self) -> WorkspaceManager:

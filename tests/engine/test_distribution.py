@@ -76,6 +76,7 @@ def test_pip_install_alone_enables_both(wheel: Path, tmp_path: Path) -> None:
     )
     listed = run(python, "-m", "jupyter", "labextension", "list", cwd=tmp_path, path=path)
     assert "@workspace-launcher/labextension" in listed and "enabled" in listed
+    assert "doctor" in run(python, "-m", "jupyter", "workspace", "--help", cwd=tmp_path, path=path)
     server = RunningServer(tmp_path, "nobody", python=python, environment={"PATH": path, "PYTHONPATH": ""})
     try:
         assert server.api("GET", "/info", status=200)["version"] in wheel.name

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,3 +243,32 @@ def test_a_search_says_what_the_registry_cannot(server: RunningServer, registry:
     refused = server.api("GET", "/images/search", params={"term": f"{registry.host}/team"}, status=400)
     assert refused["reason"] == "no_search"
     assert server.api("GET", "/images/search?term=", status=400)["reason"] == "invalid_request"
+
+
+def test_the_terminal_does_the_same(server: RunningServer, registry: Registry, tmp_path: Path, tiny: str) -> None:
+    def workspace(*words: str, typed: str = "", status: int = 0) -> str:
+        environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}
+        command = [sys.executable, "-m", "jupyter", "workspace", *words]
+        done = subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, timeout=120)
+        assert done.returncode == status, (words, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    assert "login" in workspace("login", registry.host, "-u", USER, "--password-stdin", typed="no\n", status=1)
+    assert USER in workspace("login", registry.host, "-u", USER, "--password-stdin", typed=f"{PASSWORD}\n")
+    assert registry.host in workspace("registries")
+    name = f"{registry.host}/{server.owner}/tiny:1"
+    assert name in workspace("tag", tiny, name)
+    assert "pushed" in workspace("push", name, "--wait")
+    assert "removed" in workspace("rmi", name)
+    assert "pulled" in workspace("pull", name, "--wait")
+    mine = f"{server.owner}/tiny:1"
+    assert mine in workspace("images")
+    assert "no search" in workspace("search", f"{registry.host}/tiny", status=1)
+    assert "data" in workspace("volumes", "--create", "data")
+    assert "data" in workspace("volumes") and "team" in workspace("networks", "--create", "team")
+    assert {row["name"] for row in json.loads(workspace("prune", "--dry-run", "--json"))} >= {"data", "team", mine}
+    workspace("prune", status=2)
+    assert "data" in workspace("prune", "--yes")
+    assert "Nothing" in workspace("prune", "--yes") and "No volumes" in workspace("volumes")
+    assert "Logged out" in workspace("logout", registry.host)
+    assert "none" in workspace("registries")

@@ -18,8 +18,10 @@ FLOORS = [
         "recipes",
         "references",
         "version",
+        "versions",
+        "cuda",
     },
-    {"config"},
+    {"config", "client"},
     {"engine", "proxy", "environment"},
     {
         "events",
@@ -40,11 +42,18 @@ FLOORS = [
         "volumes",
         "networks",
         "pruning",
+        "doctor",
     },
     {"identity", "services", "openapi", "handlers", "routes"},
     {"extension", "__init__"},
 ]
 ALONE = ("engine", "proxy", "environment")
+
+# The client talks with the server by its REST API, so it knows what both speak of and nothing else.
+SPOKEN_OF = {"models", "engine_models", "errors", "sizes", "version"}
+# But one thing must work where there is no server: `jupyter workspace doctor` looks at the machine itself. It loads that
+# room only when the verb is used.
+WITHOUT_A_SERVER = ("client/verbs/machine", "client", "doctor")
 
 
 def floor_of(room: str) -> int:
@@ -79,8 +88,14 @@ def test_every_room_has_a_floor() -> None:
 def test_imports_run_downward() -> None:
     found = edges()
     assert len(found) > 50, "the parser has lost the imports"
-    upward = [edge for edge in found if floor_of(edge[2]) > floor_of(edge[1])]
-    assert not upward
+    upward = {edge for edge in found if floor_of(edge[2]) > floor_of(edge[1])}
+    assert upward == {WITHOUT_A_SERVER}
+
+
+def test_the_client_knows_the_rest_api_alone() -> None:
+    known = {(file, target) for file, room, target in edges() if room == "client" and target != "client"}
+    assert {target for _, target in known - {(WITHOUT_A_SERVER[0], WITHOUT_A_SERVER[2])}} <= SPOKEN_OF
+    assert not [file for file, room, target in edges() if target == "client" and room != "client"]
 
 
 def test_the_second_floor_is_three_separate_rooms() -> None:

@@ -77,7 +77,7 @@ class LauncherHandler(JupyterHandler):
             return
         user = self.current_user
         if user is None:
-            raise web.HTTPError(403, "Log in first: this request carries no valid token or cookie.")
+            raise errors.NotLoggedIn("Log in first: this request carries no valid token or cookie.")
         if not await ensure_async(self.authorizer.is_authorized(self, user, self.action(), self.resource)):
             raise web.HTTPError(403, f"You are not allowed to {self.action()} {self.resource} on this server.")
 

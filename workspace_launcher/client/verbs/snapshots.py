@@ -1,0 +1,123 @@
+"""Environments: commit, snapshots, images, pull, push; and gpus."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from ...errors import LauncherError
+from ..terminal import Terminal, unknown
+from .table import JSON, NAME, WAIT, argument, verb
+from .workspaces import age, size
+
+if TYPE_CHECKING:
+    from ...models import Operation
+
+
+@verb(
+    "commit",
+    "Keep a workspace's environment as a snapshot that can be launched.",
+    NAME,
+    argument("-t", "--tag", metavar="TAG", help="the snapshot's tag; the time if left out"),
+    argument("-m", "--message", metavar="TEXT", default="", help="what is in it"),
+    argument("--no-pause", action="store_true", help="do not freeze what runs meanwhile"),
+    WAIT,
+    JSON,
+)
+def commit(terminal: Terminal, options: Namespace) -> None:
+    """Commit one."""
+    workspace, client = terminal.workspace(options.name), terminal.client
+    operation = client.commit(workspace, tag=options.tag, message=options.message, pause=not options.no_pause)
+    if not options.wait:
+        terminal.say(f"{workspace.name} is being committed; 'jupyter workspace snapshots' will list it.", operation)
+        return
+    result = finished(terminal, operation)
+    terminal.say(f"{workspace.name} is committed as {result['reference']}", result)
+
+
+def finished(terminal: Terminal, operation: Operation) -> Any:
+    """Wait until long work is over, show how far it is, and return its result as JSON."""
+    with terminal.progress(f"{operation.kind} {operation.target}") as update:
+        over = terminal.client.wait_for(operation, lambda row: update(row.progress, row.detail))
+    if over.state.value != "succeeded":
+        raise LauncherError(over.error or over.detail, reason=over.reason or over.state.value)
+    return over.result
+
+
+@verb(
+    "snapshots",
+    "List your snapshots.",
+    argument("-r", "--remove", metavar="REFERENCE", help="remove this one instead"),
+    JSON,
+)
+def snapshots(terminal: Terminal, options: Namespace) -> None:
+    """List them, or remove one."""
+    rows = terminal.client.snapshots()
+    if options.remove is None:
+        terminal.show(
+            rows,
+            ("reference", lambda row: row.reference),
+            ("message", lambda row: row.message),
+            ("size", lambda row: size(row.size)),
+            ("created", lambda row: age(row.created)),
+            empty="No snapshots. 'jupyter workspace commit NAME' makes one.",
+        )
+        return
+    meant = [row for row in rows if options.remove in (row.reference, row.id)]
+    if not meant:
+        raise unknown("snapshot", options.remove, [row.reference for row in rows])
+    terminal.client.remove_snapshot(meant[0].id)
+    terminal.say(f"{meant[0].reference} is removed.", meant[0])
+
+
+@verb("images", "List what can be launched from.", JSON)
+def images(terminal: Terminal, options: Namespace) -> None:
+    """List them."""
+    terminal.show(
+        terminal.client.images(),
+        ("image", lambda row: row.reference),
+        ("title", lambda row: row.title),
+        ("kind", lambda row: row.kind),
+        ("cuda", lambda row: row.cuda or ""),
+        ("size", lambda row: size(row.size)),
+        ("ready", lambda row: "yes" if row.ready else " ".join(row.problems) or "no"),
+    )
+
+
+REFERENCE = argument("reference", metavar="IMAGE", help="its name, with registry and tag")
+
+
+@verb("pull", "Fetch an image from its registry.", REFERENCE, WAIT, JSON)
+def pull(terminal: Terminal, options: Namespace) -> None:
+    """Pull one."""
+    _carry(terminal, terminal.client.pull(options.reference), "pulled", wait=options.wait)
+
+
+@verb("push", "Send a snapshot or an image of yours to the registry that its name says.", REFERENCE, WAIT, JSON)
+def push(terminal: Terminal, options: Namespace) -> None:
+    """Push one."""
+    _carry(terminal, terminal.client.push(options.reference), "pushed", wait=options.wait)
+
+
+def _carry(terminal: Terminal, operation: Operation, done: str, *, wait: bool) -> None:
+    """Tell of an image on its way, when it is there if that is waited for."""
+    if not wait:
+        terminal.say(f"{operation.target} is being {done}.", operation)
+        return
+    result = finished(terminal, operation)
+    terminal.say(f"{operation.target} is {done}.", result)
+
+
+@verb("gpus", "List the GPUs, and who has them.", JSON)
+def gpus(terminal: Terminal, options: Namespace) -> None:
+    """List them."""
+    terminal.show(
+        terminal.client.gpus(),
+        ("gpu", lambda row: row.index),
+        ("name", lambda row: row.name),
+        ("uuid", lambda row: row.uuid),
+        ("memory", lambda row: " of ".join(size(part) for part in (row.memory_used, row.memory_total) if part)),
+        ("used", lambda row: "" if row.utilization is None else f"{row.utilization:.0f} %"),
+        ("lease", lambda row: f"{row.lease.owner}/{row.lease.name}" if row.lease else "free" if row.free else "taken"),
+        empty="No GPUs.",
+    )
