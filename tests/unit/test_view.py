@@ -53,8 +53,8 @@ def test_a_rename_is_one_removal_and_one_change() -> None:
     view.observe(container(1))
     removed: list[str] = []
     changed: list[str] = []
-    view.removed = lambda entry: removed.append(entry.record.name)
-    view.changed = lambda entry: changed.append(entry.record.name)
+    view.on_removal = lambda entry: removed.append(entry.record.name)
+    view.on_change = lambda entry: changed.append(entry.record.name)
     view.observe(dataclasses.replace(container(1), name="workspace-ann.other"))
     assert removed == ["w1"]
     assert set(changed) == {"other"}
