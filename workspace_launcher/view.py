@@ -54,19 +54,16 @@ class Entry:
     endpoint: Endpoint | None = None
     created: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     last_activity: datetime | None = None
-    memory: int | None = None
-    cpus: float | None = None
-    shm_size: int | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # What was shown of it is kept until anything about it changes: there may be hundreds in a list.
+        super().__setattr__(name, value)
+        self.__dict__.pop("_shown", None)
 
     @property
     def key(self) -> tuple[str, str]:
         """Owner and name."""
         return self.record.owner, self.record.name
-
-    @property
-    def container_name(self) -> str:
-        """The container, as its owner would find it with ``docker ps``."""
-        return f"workspace-{self.record.owner}.{self.record.name}"
 
     @property
     def state(self) -> WorkspaceState:
@@ -87,6 +84,12 @@ class Entry:
 
     def workspace(self, root_url: str) -> Workspace:
         """Return it as the contract shows it; ``root_url`` is the server's base URL."""
+        known: tuple[str, Workspace] | None = self.__dict__.get("_shown")
+        if known is None or known[0] != root_url:
+            known = self.__dict__["_shown"] = root_url, self._workspace(root_url)
+        return known[1]
+
+    def _workspace(self, root_url: str) -> Workspace:
         container = self.container
         ports = {
             str(inside): f"{address}:{port}"
@@ -101,9 +104,9 @@ class Entry:
             message=self.failure or self.message,
             url=f"{root_url}workspace/{self.record.owner}/{self.record.name}/",
             image=self.record.image,
-            cpus=container.cpus if container else self.cpus,
-            memory=container.memory if container else self.memory,
-            shm_size=container.shm_size if container else self.shm_size,
+            cpus=container.cpus if container else None,
+            memory=container.memory if container else None,
+            shm_size=container.shm_size if container else None,
             ports=ports,
             volumes={
                 mount.source: {"bind": mount.target, "mode": "ro" if mount.read_only else "rw"}
