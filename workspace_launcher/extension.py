@@ -11,6 +11,7 @@ from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_run
 from jupyter_server.extension.application import ExtensionApp
 
 from .building import BuildManager, ImageBuilder
+from .commit_marks import CommitMarks
 from .config import EngineConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
 from .doctor import Doctor
@@ -24,6 +25,7 @@ from .models import WorkspaceState
 from .networks import NetworkManager
 from .offers import Offers
 from .operations import Operations
+from .owner_networks import OwnerNetworks
 from .proxy import Proxy
 from .pruning import Pruner
 from .recipes import Ladder
@@ -32,6 +34,7 @@ from .routes import ROUTES
 from .services import Services
 from .snapshots import SnapshotManager
 from .starting import Starter
+from .upkeep import Upkeep
 from .view import Entry, WorkspaceView
 from .volumes import VolumeManager
 from .watch import EngineWatch
@@ -79,20 +82,24 @@ class WorkspaceLauncherApp(ExtensionApp):
         )
         offers = Offers(config, self.log)
         images = Catalogue(engine, offers, port=config.port)
-        starter = Starter(engine, view, directories, config, self.log)
         volumes = VolumeManager(engine, view, config, secrets=secrets)
-        networks = NetworkManager(engine, view)
+        networks, own_networks = NetworkManager(engine, view), OwnerNetworks(engine, view)
+        marks = CommitMarks(directories)
+        starter = Starter(engine, view, directories, own_networks, config, self.log)
+        upkeep = Upkeep(engine, view, starter, directories, own_networks, marks, log=self.log)
         workspaces = WorkspaceManager(
             engine,
             view,
             starter,
+            upkeep,
             planner,
             directories,
+            own_networks,
+            marks,
             images,
             volumes,
             networks,
             base_url=server.base_url,
-            log=self.log,
         )
         proxy = Proxy(
             server.cookie_secret,
@@ -114,7 +121,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             gone = {"owner": entry.record.owner, "name": entry.record.name, "id": entry.record.id}
             events.publish("workspace-removed", gone, owner=entry.record.owner)
 
-        view.changed, view.removed = changed, removed
+        view.on_change, view.on_removal = changed, removed
         self.services = Services(
             owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
             engine=engine,
@@ -128,7 +135,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             pruner=Pruner(workspaces, volumes, networks, images),
             operations=operations,
             events=events,
-            watch=EngineWatch(engine, view, events, reconciled=workspaces.adopt, log=self.log),
+            watch=EngineWatch(engine, view, events, upkeep=upkeep, log=self.log),
             proxy=proxy,
             doctor=Doctor(engine, planner, images, host=engine_config.host),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,7 +54,7 @@ class Step:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workspace:
     """A workspace as its owner sees it (``API.md``, *Workspace*). Sizes are bytes."""
 
@@ -74,6 +75,11 @@ class Workspace:
     started: datetime | None = None
     last_activity: datetime | None = None
     steps: tuple[Step, ...] = ()
+
+    @functools.cached_property
+    def as_json(self) -> dict[str, Any]:
+        """What :func:`to_json` makes of it, made once: a list may have hundreds."""
+        return _fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +273,10 @@ def to_json(value: Any) -> Any:
 
     Times become ISO 8601 in UTC with a ``Z``; enumerations their value; tuples lists.
     """
+    if isinstance(value, Workspace):
+        return value.as_json
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return _fields(value)
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, datetime):
@@ -278,3 +286,7 @@ def to_json(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [to_json(item) for item in value]
     return value
+
+
+def _fields(model: Any) -> dict[str, Any]:
+    return {field.name: to_json(getattr(model, field.name)) for field in dataclasses.fields(model)}

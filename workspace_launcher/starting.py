@@ -11,9 +11,10 @@ import aiohttp
 from .config import WorkspaceConfig
 from .engine.base import Engine
 from .engine_models import Container
-from .errors import EngineError, LauncherError, WorkspaceUnreachable
+from .errors import LauncherError, NotFound, WorkspaceUnreachable
 from .launch_directory import MOUNT_POINT, LaunchDirectories, read_token
 from .models import Endpoint, Step
+from .owner_networks import OwnerNetworks
 from .readiness import is_own_address, wait_until_ready
 from .view import Entry, Phase, WorkspaceView
 
@@ -28,12 +29,14 @@ class Starter:
         engine: Engine,
         view: WorkspaceView,
         directories: LaunchDirectories,
+        networks: OwnerNetworks,
         config: WorkspaceConfig,
         log: logging.Logger,
     ) -> None:
         self._engine = engine
         self._view = view
         self._directories = directories
+        self._networks = networks
         self._config = config
         self._log = log
         self._session: aiohttp.ClientSession | None = None
@@ -61,9 +64,19 @@ class Starter:
         if container is None:
             raise WorkspaceUnreachable("The workspace has no container.")
         if container.status not in ("running", "restarting"):
-            await self._engine.start_container(container.id)
+            await self._start(container, entry.record.owner)
             self.step(entry, begun, "Started the container", "Waiting for JupyterLab")
         await self.await_ready(entry, begun=begun)
+
+    async def _start(self, container: Container, owner: str) -> None:
+        try:
+            await self._engine.start_container(container.id)
+        except NotFound as error:
+            if error.reason != "network_not_found":
+                raise
+            # ``docker network prune`` takes the network of an owner all of whose workspaces are stopped.
+            await self._networks.renew(owner)
+            await self._engine.start_container(container.id)
 
     async def await_ready(self, entry: Entry, *, begun: float) -> None:
         """Return when a running container's JupyterLab answers; its endpoint is then known."""
@@ -128,6 +141,6 @@ class Starter:
                 await self._engine.remove_container(entry.container.id, force=True)
                 entry.container = None
             self._directories.remove(entry.record.id)
-        except EngineError as error:
+        except LauncherError as error:
             # Taken up again when the engine is back: the watch reconciles, and finds it discarded.
             self._log.warning("A failed launch could not be removed yet: %s", error.message)

@@ -17,6 +17,9 @@ from .errors import NotFound
 from .labels import WorkspaceRecord, record_of
 from .models import Endpoint, Step, Workspace, WorkspaceState
 
+ENDED = ("exited", "dead")
+"""States of a container whose command has ended."""
+
 CLEAN_EXITS = (0, 130, 137, 143)
 """Exit codes of a lab that was stopped: by itself, SIGINT, SIGKILL, SIGTERM."""
 
@@ -30,6 +33,10 @@ class Phase(Enum):
     REMOVING = "removing"
     COMMITTING = "committing"
     BUSY = "busy"
+
+
+ENDING = (Phase.STARTING, Phase.STOPPING, Phase.REMOVING)
+"""Phases in which an end of the container is expected, or told of by whoever is at work."""
 
 
 @dataclass(eq=False)
@@ -47,19 +54,16 @@ class Entry:
     endpoint: Endpoint | None = None
     created: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     last_activity: datetime | None = None
-    memory: int | None = None
-    cpus: float | None = None
-    shm_size: int | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # What was shown of it is kept until anything about it changes: there may be hundreds in a list.
+        super().__setattr__(name, value)
+        self.__dict__.pop("_shown", None)
 
     @property
     def key(self) -> tuple[str, str]:
         """Owner and name."""
         return self.record.owner, self.record.name
-
-    @property
-    def container_name(self) -> str:
-        """The container, as its owner would find it with ``docker ps``."""
-        return f"workspace-{self.record.owner}.{self.record.name}"
 
     @property
     def state(self) -> WorkspaceState:
@@ -80,6 +84,12 @@ class Entry:
 
     def workspace(self, root_url: str) -> Workspace:
         """Return it as the contract shows it; ``root_url`` is the server's base URL."""
+        known: tuple[str, Workspace] | None = self.__dict__.get("_shown")
+        if known is None or known[0] != root_url:
+            known = self.__dict__["_shown"] = root_url, self._workspace(root_url)
+        return known[1]
+
+    def _workspace(self, root_url: str) -> Workspace:
         container = self.container
         ports = {
             str(inside): f"{address}:{port}"
@@ -94,9 +104,9 @@ class Entry:
             message=self.failure or self.message,
             url=f"{root_url}workspace/{self.record.owner}/{self.record.name}/",
             image=self.record.image,
-            cpus=container.cpus if container else self.cpus,
-            memory=container.memory if container else self.memory,
-            shm_size=container.shm_size if container else self.shm_size,
+            cpus=container.cpus if container else None,
+            memory=container.memory if container else None,
+            shm_size=container.shm_size if container else None,
             ports=ports,
             volumes={
                 mount.source: {"bind": mount.target, "mode": "ro" if mount.read_only else "rw"}
@@ -113,14 +123,15 @@ class Entry:
 class WorkspaceView:
     """All entries, by owner and name and by ID. Used on the event loop only.
 
-    ``changed`` and ``removed`` are called with an entry after it was.
+    ``on_change`` and ``on_removal`` are called with an entry after it was changed or removed.
     """
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Entry] = {}
         self._by_id: dict[str, Entry] = {}
-        self.changed: Callable[[Entry], None] = lambda entry: None
-        self.removed: Callable[[Entry], None] = lambda entry: None
+        self._withdrawn: set[str] = set()
+        self.on_change: Callable[[Entry], None] = lambda entry: None
+        self.on_removal: Callable[[Entry], None] = lambda entry: None
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
@@ -146,27 +157,45 @@ class WorkspaceView:
 
     def add(self, entry: Entry) -> None:
         """Take an entry in."""
-        self._entries[entry.key] = entry
         self._by_id[entry.record.id] = entry
+        self._place(entry)
         self.changed(entry)
+
+    def _place(self, entry: Entry) -> None:
+        other = self._entries.get(entry.key)
+        if other is not None and other is not entry:
+            # The engine gives a name once: what else bears it here is a failed launch, or one that the engine will refuse.
+            self.remove(other)
+        self._entries[entry.key] = entry
+
+    def changed(self, entry: Entry) -> None:
+        """Tell of a change of an entry, unless that has been forgotten meanwhile."""
+        if self._by_id.get(entry.record.id) is entry:
+            self.on_change(entry)
 
     def remove(self, entry: Entry) -> None:
         """Forget an entry; one that is forgotten already is fine."""
-        if self._by_id.pop(entry.record.id, None) is None:
+        if self._by_id.get(entry.record.id) is not entry:
             return
+        del self._by_id[entry.record.id]
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
-        self.removed(entry)
+        self.on_removal(entry)
+
+    def withdraw(self, entry: Entry) -> None:
+        """Forget an entry whose launch was refused, and never show a container of its ID again."""
+        self._withdrawn.add(entry.record.id)
+        self.remove(entry)
 
     def rename(self, entry: Entry, name: str) -> None:
-        """Give an entry another name."""
-        if name == entry.record.name:
+        """Give an entry another name, unless it has been forgotten meanwhile."""
+        if name == entry.record.name or self._by_id.get(entry.record.id) is not entry:
             return
         old = dataclasses.replace(entry, record=entry.record)
         del self._entries[entry.key]
         entry.record = dataclasses.replace(entry.record, name=name)
-        self._entries[entry.key] = entry
-        self.removed(old)
+        self._place(entry)
+        self.on_removal(old)
         self.changed(entry)
 
     def observe(self, container: Container) -> Entry | None:
@@ -174,6 +203,8 @@ class WorkspaceView:
         record = record_of(container)
         if record is None:
             return None
+        if record.id in self._withdrawn:
+            return Entry(record, container, phase=Phase.IDLE, discarded=True)
         entry = self._by_id.get(record.id)
         if entry is None:
             entry = Entry(record, container, phase=Phase.IDLE)
@@ -182,19 +213,23 @@ class WorkspaceView:
             return entry
         if entry.record.name != record.name:
             self.rename(entry, record.name)
-        entry.container = container
-        if container.status not in ("running", "paused"):
+        before, entry.container = entry.container, container
+        started_anew = before is None or before.started != container.started
+        if started_anew or container.status not in ("running", "paused"):
             entry.endpoint = None
-            if entry.phase is Phase.IDLE and not entry.failure:
-                entry.failure = failure_of(container)
+        if started_anew and entry.phase is Phase.IDLE and not entry.discarded:
+            entry.failure = ""
+        has_ended = container.status in ENDED and (started_anew or before is None or before.status not in ENDED)
+        if has_ended and entry.phase not in ENDING and not entry.failure:
+            entry.failure = failure_of(container)
         self.changed(entry)
         return entry
 
 
 def failure_of(container: Container) -> str:
     """Return why a container is not running although nobody stopped it, or nothing."""
-    if container.oom_killed and container.status in ("exited", "dead"):
+    if container.oom_killed and container.status in ENDED:
         return "It used more memory than it may have, and was ended."
-    if container.status in ("exited", "dead") and container.exit_code not in CLEAN_EXITS:
+    if container.status in ENDED and container.exit_code not in CLEAN_EXITS:
         return container.error or f"Its JupyterLab ended by itself with exit code {container.exit_code}."
     return ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 
 from . import labels
 from .engine.base import Engine
-from .engine_models import EngineEvent
-from .errors import EngineError, LauncherError, NotFound
+from .engine_models import Container, EngineEvent
+from .errors import EngineError, EngineUnavailable, LauncherError
 from .events import EventStream
+from .upkeep import Upkeep
 from .view import WorkspaceView
 
 FIRST_RETRY = 0.25
@@ -25,8 +25,8 @@ class EngineWatch:
 
     Parameters
     ----------
-    reconciled
-        Awaited after each full look at the engine, at start and after every loss of it.
+    upkeep
+        Told what the engine shows.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class EngineWatch:
         view: WorkspaceView,
         events: EventStream,
         *,
-        reconciled: Callable[[], Awaitable[None]],
+        upkeep: Upkeep,
         log: logging.Logger,
     ) -> None:
         self._engine = engine
         self._view = view
         self._events = events
-        self._reconciled = reconciled
+        self._upkeep = upkeep
         self._log = log
         self._task: asyncio.Task[None] | None = None
         self.reachable = False
@@ -66,14 +66,14 @@ class EngineWatch:
         delay = FIRST_RETRY
         while True:
             try:
-                stream = self._engine.events()
-                async for event in stream:
-                    if event.action == "subscribed":
-                        await self.reconcile()
-                        self._tell(True, "")
-                        delay = FIRST_RETRY
-                    else:
-                        await self._take(event)
+                async with contextlib.aclosing(self._engine.events()) as stream:
+                    async for event in stream:
+                        if event.action == "subscribed":
+                            await self.reconcile()
+                            self._tell(True, "")
+                            delay = FIRST_RETRY
+                        else:
+                            await self._take(event)
                 self._tell(False, "The container engine ended its event stream.")
             except EngineError as error:
                 self._tell(False, error.message)
@@ -92,15 +92,27 @@ class EngineWatch:
         self._events.publish("engine", self.state())
 
     async def reconcile(self) -> None:
-        """Make the view what the engine says, and finish or remove what is half made."""
+        """Make the view what the engine says, and have done what that asks for."""
+        # Only what had a container before we asked can have lost it: others are being launched meanwhile.
+        known = [(entry, entry.container.id) for entry in self._view if entry.container is not None]
         containers = await self._engine.list_containers(label=labels.ID)
         present = {container.id for container in containers}
+        for entry, identifier in known:
+            if identifier not in present:
+                self._upkeep.gone(entry)
         for container in containers:
-            self._view.observe(container)
-        for entry in self._view:
-            if entry.container is not None and entry.container.id not in present and not entry.discarded:
-                self._view.remove(entry)
-        await self._reconciled()
+            self._show(container)
+        await self._upkeep.take_over(container.labels[labels.ID] for container in containers)
+
+    def _show(self, container: Container) -> None:
+        entry = self._view.observe(container)
+        if entry is not None:
+            self._upkeep.look_after(entry)
+            return
+        # By a name that somebody has given it, it may have ceased to be a workspace.
+        was = self._view.by_id(container.labels.get(labels.ID, ""))
+        if was is not None and was.container is not None and was.container.id == container.id:
+            self._view.remove(was)
 
     async def _take(self, event: EngineEvent) -> None:
         if event.kind != "container" or event.action.startswith(IGNORED_ACTIONS):
@@ -108,16 +120,15 @@ class EngineWatch:
         identifier = event.attributes.get(labels.ID)
         if not identifier:
             return
-        entry = self._view.by_id(identifier)
         if event.action == "destroy":
-            if entry and entry.container and entry.container.id == event.id and not entry.discarded:
-                self._view.remove(entry)
+            entry = self._view.by_id(identifier)
+            if entry is not None and entry.container is not None and entry.container.id == event.id:
+                self._upkeep.gone(entry)
             return
         try:
-            self._view.observe(await self._engine.inspect_container(event.id))
-        except NotFound:
-            return
+            self._show(await self._engine.inspect_container(event.id))
+        except EngineUnavailable:
+            raise
         except LauncherError as error:
+            # It is gone already, or the engine cannot say now what it is.
             self._log.debug("Looking at %s after %s: %s", event.id[:12], event.action, error.message)
-            if isinstance(error, EngineError):
-                raise

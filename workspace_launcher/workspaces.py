@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator
 from datetime import datetime, timezone
-from typing import Any
 
 from . import errors, names
+from .commit_marks import CommitMarks
 from .container_plan import ContainerPlanner
 from .engine.base import Engine
+from .engine_models import Container, ContainerSpec
 from .images import Catalogue
 from .labels import WorkspaceRecord, idempotency_digest
 from .launch_directory import LaunchDirectories
 from .models import Endpoint, LaunchRequest, Workspace, WorkspaceState
 from .networks import NetworkManager
 from .offers import with_defaults
+from .owner_networks import OwnerNetworks
 from .starting import Starter
+from .upkeep import Upkeep
 from .view import Entry, Phase, WorkspaceView
 from .volumes import VolumeManager
 
@@ -32,26 +34,28 @@ class WorkspaceManager:
         engine: Engine,
         view: WorkspaceView,
         starter: Starter,
+        upkeep: Upkeep,
         planner: ContainerPlanner,
         directories: LaunchDirectories,
+        own_networks: OwnerNetworks,
+        marks: CommitMarks,
         images: Catalogue,
         volumes: VolumeManager,
         networks: NetworkManager,
         *,
         base_url: str,
-        log: logging.Logger,
     ) -> None:
         self._engine = engine
         self._view = view
         self._starter = starter
+        self._upkeep = upkeep
         self._directories = directories
+        self._own_networks = own_networks
+        self._marks = marks
         self._images = images
         self._volumes = volumes
-        self._further_networks = networks
-        self._log = log
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._networks = networks
         self._launches: dict[str, asyncio.Future[Workspace]] = {}
-        self._networks: set[str] = set()
         self.planner = planner
         self.base_url = base_url
 
@@ -108,10 +112,10 @@ class WorkspaceManager:
         key = idempotency_digest(owner, idempotency_key)
         if not key:
             return await self._create(owner, request, "")
-        for entry in self._view:
-            if entry.record.idempotency == key and entry.container is not None:
-                return self.shown(entry)
         if key not in self._launches:
+            for entry in self._view:
+                if entry.record.idempotency == key:
+                    return self.shown(entry)
             self._launches[key] = asyncio.ensure_future(self._create(owner, request, key))
             self._launches[key].add_done_callback(lambda _: self._launches.pop(key, None))
         return await asyncio.shield(self._launches[key])
@@ -154,64 +158,43 @@ class WorkspaceManager:
                 record,
                 directory,
                 volumes=await self._volumes.mounts(owner, request),
-                joins=await self._further_networks.joins(owner, name, request),
+                joins=await self._networks.joins(owner, name, request),
             )
-            self._starter.step(entry, begun, "Checked the request", "Creating the container")
-            if spec.network not in self._networks:
-                await self._engine.ensure_network(spec.network, labels={"workspace-launcher.network": owner})
-                self._networks.add(spec.network)
-            try:
-                identifier = await self._engine.create_container(spec)
-            except errors.NotFound as error:
-                if error.reason != "network_not_found":
-                    raise
-                await self._engine.ensure_network(spec.network, labels={"workspace-launcher.network": owner})
-                identifier = await self._engine.create_container(spec)
-            entry.container = await self._engine.inspect_container(identifier)
         except BaseException:
             self._view.remove(entry)
             self._directories.remove(record.id)
             raise
+        self._starter.step(entry, begun, "Checked the request", "Creating the container")
+        try:
+            entry.container = await self._made(spec, owner)
+        except BaseException:
+            await self._upkeep.withdraw(entry)
+            raise
         self._starter.step(entry, begun, "Created the container", "Starting the container")
-        self._spawn(self._finish_launch(entry, begun), f"launch {owner}/{name}")
+        self._upkeep.bring_up(entry, launch=True, begun=begun)
         return self.shown(entry)
+
+    async def _made(self, spec: ContainerSpec, owner: str) -> Container:
+        """Make a container on its owner's network; if it cannot be looked at either, it does not stay."""
+        await self._own_networks.ensure(owner)
+        try:
+            identifier = await self._engine.create_container(spec)
+        except errors.NotFound as error:
+            if error.reason != "network_not_found":
+                raise
+            await self._own_networks.renew(owner)
+            identifier = await self._engine.create_container(spec)
+        try:
+            return await self._engine.inspect_container(identifier)
+        except BaseException:
+            with contextlib.suppress(errors.LauncherError):
+                await self._engine.remove_container(identifier, force=True)
+            raise
 
     def _free_name(self, owner: str) -> str:
         while self._view.find(owner, name := names.generated_workspace_name()) is not None:
             pass
         return name
-
-    async def _finish_launch(self, entry: Entry, begun: float) -> None:
-        try:
-            await self._starter.start(entry, begun=begun)
-        except errors.LauncherError as error:
-            # Only when nothing is left of it is it told to have failed.
-            await self._starter.discard(entry)
-            entry.failure, entry.phase, entry.message = error.message, Phase.IDLE, ""
-            self._view.changed(entry)
-
-    async def adopt(self) -> None:
-        """Take over what was found in the engine: finish half-made launches, find the endpoints of running ones."""
-        for entry in self._view:
-            status = entry.container.status if entry.container else ""
-            if entry.discarded and entry.container is not None:
-                self._spawn(self._starter.discard(entry), "discard")
-            elif entry.phase is Phase.IDLE and status == "created" and not entry.failure:
-                entry.phase = Phase.STARTING
-                self._spawn(self._finish_launch(entry, time.monotonic()), "finish a launch")
-            elif entry.phase is Phase.IDLE and status in ("running", "paused") and entry.endpoint is None:
-                self._spawn(self._find_endpoint(entry), "find an endpoint")
-        living = {entry.record.id for entry in self._view}
-        await asyncio.to_thread(self._directories.sweep, living)
-
-    async def _find_endpoint(self, entry: Entry) -> None:
-        try:
-            if entry.container is not None and entry.container.status == "paused":
-                await self._engine.unpause_container(entry.container.id)
-            await self._starter.await_ready(entry, begun=time.monotonic())
-        except errors.LauncherError as error:
-            entry.failure = error.message
-            self._view.changed(entry)
 
     # Changing.
 
@@ -222,27 +205,25 @@ class WorkspaceManager:
             return self.shown(entry)
         if entry.state is WorkspaceState.PAUSED:
             raise errors.Conflict(f"The workspace {name!r} is paused: unpause it.", reason="paused")
-        self._claim(entry, Phase.STARTING)
-        if entry.container is None:
-            entry.phase = Phase.IDLE
+        if entry.container is None or entry.discarded:
             raise errors.Conflict(f"The launch of {name!r} failed: remove it and launch it again.", reason="failed")
+        self._claim(entry, Phase.STARTING)
         entry.failure, entry.steps = "", ()
-        self._spawn(self._start(entry), f"start {owner}/{name}")
+        self._upkeep.bring_up(entry, launch=False)
         self._view.changed(entry)
         return self.shown(entry)
 
-    async def _start(self, entry: Entry) -> None:
-        try:
-            await self._starter.start(entry, begun=time.monotonic())
-        except errors.LauncherError as error:
-            entry.failure, entry.phase, entry.message = error.message, Phase.IDLE, ""
-            self._view.changed(entry)
-
     async def stop(self, owner: str, name: str) -> Workspace:
-        """Stop a workspace; one that is stopped stays so."""
+        """Stop a workspace, also one whose JupyterLab does not answer yet; one that is stopped stays so."""
         entry = self._view.get(owner, name)
         if entry.state is WorkspaceState.STOPPED:
             return self.shown(entry)
+        if entry.phase is Phase.STARTING and not entry.discarded and entry.container and entry.container.started:
+            entry.phase = Phase.STOPPING
+            try:
+                await self._upkeep.interrupt(entry)
+            finally:
+                entry.phase = Phase.IDLE
         async with self._claimed(entry, Phase.STOPPING) as container:
             entry.endpoint = None
             if entry.container and entry.container.status == "paused":
@@ -262,6 +243,8 @@ class WorkspaceManager:
         self._running(entry)
         async with self._claimed(entry, Phase.BUSY) as container:
             await self._engine.pause_container(container)
+            # From here on it is frozen because its owner wished it, whatever was before.
+            self._marks.clear(entry.record.id)
         return self.shown(entry)
 
     async def unpause(self, owner: str, name: str) -> Workspace:
@@ -286,24 +269,18 @@ class WorkspaceManager:
         entry = self._view.get(owner, name)
         if not force and entry.state not in (WorkspaceState.STOPPED, WorkspaceState.FAILED):
             raise errors.Conflict(f"The workspace {name!r} is {entry.state.value}: stop it first, or force.")
+        if entry.phase is Phase.STARTING and entry.container is None:
+            raise errors.Busy(f"The container of {name!r} is just being made. Try again in a moment.")
         if entry.phase not in (Phase.IDLE, Phase.STARTING):
             raise errors.Busy(f"The workspace {name!r} is busy ({entry.phase.value}). Try again in a moment.")
         entry.phase = Phase.REMOVING
         self._view.changed(entry)
-        if entry.container is not None:
-            try:
-                await self._engine.remove_container(entry.container.id, force=True)
-            except errors.LauncherError:
-                entry.phase = Phase.IDLE
-                self._view.changed(entry)
-                raise
-        self._view.remove(entry)
-        self._directories.remove(entry.record.id)
-        if not self._view.of_owner(owner):
-            for network in (names.network_name(owner), names.links_network_name(owner)):
-                self._networks.discard(network)
-                with contextlib.suppress(errors.LauncherError):
-                    await self._engine.remove_network(network)
+        try:
+            await self._upkeep.interrupt(entry)
+            await self._upkeep.take_away(entry, force=True)
+        except BaseException:
+            await self._upkeep.settle(entry)
+            raise
 
     # Inside.
 
@@ -318,19 +295,24 @@ class WorkspaceManager:
         return self._container(entry)
 
     @contextlib.asynccontextmanager
-    async def committing(self, owner: str, name: str) -> Any:
+    async def committing(self, owner: str, name: str) -> AsyncIterator[Entry]:
         """Hold a workspace for a commit; gives its entry."""
         entry = self._view.get(owner, name)
-        self._container(entry)
         async with self._claimed(entry, Phase.COMMITTING):
-            yield entry
+            if entry.container is not None and entry.container.status == "paused":
+                # Its owner's doing: it is to stay so.
+                yield entry
+                return
+            with self._marks.made(entry.record.id):
+                yield entry
 
     async def close(self) -> None:
         """End background work. Containers go on: the next server takes them over."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._starter.close()
+        launches = list(self._launches.values())
+        for launch in launches:
+            launch.cancel()
+        await asyncio.gather(*launches, return_exceptions=True)
+        await self._upkeep.close()
 
     def _container(self, entry: Entry) -> str:
         if entry.container is None:
@@ -341,35 +323,21 @@ class WorkspaceManager:
         if entry.state is not WorkspaceState.RUNNING:
             raise errors.WorkspaceStopped(f"The workspace {entry.record.name!r} is {entry.state.value}, not running.")
 
-    def _claim(self, entry: Entry, phase: Phase) -> None:
+    def _claim(self, entry: Entry, phase: Phase) -> str:
+        """Take a workspace for something that nothing else may be done beside; return the ID of its container."""
         if entry.phase is not Phase.IDLE:
             raise errors.Busy(
                 f"The workspace {entry.record.name!r} is busy ({entry.phase.value}). Try again in a moment."
             )
+        container = self._container(entry)
         entry.phase = phase
+        return container
 
     @contextlib.asynccontextmanager
-    async def _claimed(self, entry: Entry, phase: Phase) -> Any:
-        container = self._container(entry)
-        self._claim(entry, phase)
+    async def _claimed(self, entry: Entry, phase: Phase) -> AsyncIterator[str]:
+        container = self._claim(entry, phase)
         self._view.changed(entry)
         try:
             yield container
         finally:
-            entry.phase = Phase.IDLE
-            with contextlib.suppress(errors.LauncherError):
-                self._view.observe(await self._engine.inspect_container(container))
-            self._view.changed(entry)
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        async def run() -> None:
-            try:
-                await work
-            except errors.LauncherError as error:
-                self._log.warning("%s: %s", name, error.message)
-            except Exception:
-                self._log.exception("%s failed in a way that nobody foresaw", name)
-
-        task = asyncio.create_task(run(), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            await self._upkeep.settle(entry)

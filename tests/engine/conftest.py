@@ -6,6 +6,7 @@ import contextlib
 import io
 import secrets
 import tarfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ import docker
 import pytest
 
 from tests.engine.server import RunningServer
+from workspace_launcher.engine import answers
 from workspace_launcher.engine.docker_engine import DockerEngine
 from workspace_launcher.engine_models import ContainerSpec
 
-PREFIX = "wltest-"
-TINY = "wltest-tiny:latest"
+# Other runs of these tests may be under way on this engine: each cleans up only after itself, and after what is long dead.
+PREFIX = f"wltest-{secrets.token_hex(3)}-"
+ANYBODYS = "wltest-"
+DEAD_AFTER = 3600
+TINY = f"{PREFIX}tiny:latest"
 APPLETS = [
     "sh",
     "grep",
@@ -84,37 +89,46 @@ def import_tiny(api: Any, reference: str = TINY) -> str:
     return reference
 
 
-def tidy(api: Any) -> None:
-    """Remove all that tests have left, by its name or label."""
-    for row in api.containers(all=True, filters={"name": f"^/{PREFIX}"}):
-        with contextlib.suppress(docker.errors.APIError):
-            api.remove_container(row["Id"], force=True, v=True)
+def tidy(api: Any, prefix: str, *, older_than: float = 0.0) -> None:
+    """Remove what tests have left by the beginning of its name, if it is older than so many seconds."""
+    latest = time.time() - older_than
+    for row in api.containers(all=True, filters={"name": f"^/{prefix}"}):
+        if row["Created"] <= latest:
+            with contextlib.suppress(docker.errors.APIError):
+                api.remove_container(row["Id"], force=True, v=True)
     for row in api.images():
         for tag in row.get("RepoTags") or ():
-            if tag.startswith(PREFIX) and tag != TINY:
+            if tag.startswith(prefix) and row["Created"] <= latest:
                 with contextlib.suppress(docker.errors.APIError):
                     api.remove_image(tag, force=True)
     for row in api.networks():
-        if row["Name"].startswith(PREFIX):
+        if row["Name"].startswith(prefix) and _made(row["Created"]) <= latest:
             with contextlib.suppress(docker.errors.APIError):
                 api.remove_network(row["Id"])
+    for row in api.volumes()["Volumes"] or ():
+        if row["Name"].startswith(prefix) and _made(row["CreatedAt"]) <= latest:
+            with contextlib.suppress(docker.errors.APIError):
+                api.remove_volume(row["Name"])
+
+
+def _made(when: str) -> float:
+    time = answers.parse_time(when)
+    return time.timestamp() if time else 0.0
 
 
 @pytest.fixture(scope="session")
 def docker_api() -> Iterator[Any]:
     """The SDK itself, to prepare and to look behind the adapter's back."""
     api = docker.APIClient(version="auto", timeout=60)
-    tidy(api)
+    tidy(api, ANYBODYS, older_than=DEAD_AFTER)
     yield api
-    tidy(api)
+    tidy(api, PREFIX)
     api.close()
 
 
 @pytest.fixture(scope="session")
-def tiny(docker_api: Any) -> Iterator[str]:
-    yield import_tiny(docker_api)
-    with contextlib.suppress(docker.errors.APIError):
-        docker_api.remove_image(TINY)
+def tiny(docker_api: Any) -> str:
+    return import_tiny(docker_api)
 
 
 @pytest.fixture(scope="session")
@@ -138,25 +152,26 @@ async def network(docker_engine: DockerEngine) -> AsyncIterator[str]:
     await docker_engine.remove_network(network)
 
 
+def tiny_spec(name: str, **changes: Any) -> ContainerSpec:
+    """Return the specification of a container that does nothing, with what a test asks for besides."""
+    values: dict[str, Any] = {
+        "name": name,
+        "image": TINY,
+        "labels": {"wltest": "1"},
+        "environment": {"PATH": "/bin"},
+        "user": None,
+        "groups": (),
+        "hostname": "wltest",
+        "network": "none",
+        "stop_timeout": 1,
+    }
+    return ContainerSpec(**{**values, **changes})
+
+
 @pytest.fixture
 def make_spec(name: str, tiny: str) -> Callable[..., ContainerSpec]:
-    """Make the specification of a container, with what a test asks for besides."""
-
-    def make(**changes: Any) -> ContainerSpec:
-        values: dict[str, Any] = {
-            "name": name,
-            "image": tiny,
-            "labels": {"wltest": "1"},
-            "environment": {"PATH": "/bin"},
-            "user": None,
-            "groups": (),
-            "hostname": "wltest",
-            "network": "none",
-            "stop_timeout": 1,
-        }
-        return ContainerSpec(**{**values, **changes})
-
-    return make
+    """Make specifications of containers of the test's name."""
+    return lambda **changes: tiny_spec(**{"name": name, **changes})
 
 
 @pytest.fixture

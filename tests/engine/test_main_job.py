@@ -219,15 +219,47 @@ def test_a_server_killed_in_mid_launch_loses_and_orphans_nothing(tmp_path: Path,
 
 
 def test_a_second_server_beside_the_first_sees_the_same(server: RunningServer, tmp_path: Path) -> None:
+    where = f"/workspaces/{server.owner}/common"
     server.launch(name="common")
     other = RunningServer(tmp_path, server.owner)
     try:
-        row = other.until(f"/workspaces/{server.owner}/common", lambda row: row.get("state") == "running")
-        assert other.session.get(f"{other.url}{row['url']}api/status", timeout=10).status_code == 200
-        other.api("POST", f"/workspaces/{server.owner}/common/stop", status=200)
-        server.until(f"/workspaces/{server.owner}/common", lambda row: row["state"] == "stopped", seconds=5)
+
+        def is_served() -> None:
+            row = other.until(where, lambda row: row.get("state") == "running")
+            assert other.session.get(f"{other.url}{row['url']}api/status", timeout=10).status_code == 200
+
+        is_served()
+        other.api("POST", f"{where}/stop", status=200)
+        server.until(where, lambda row: row["state"] == "stopped", seconds=5)
+        # Another start has another port, which the second finds by itself.
+        server.api("POST", f"{where}/start", status=202)
+        server.until(where, lambda row: row["state"] == "running")
+        is_served()
+        server.api("POST", f"{where}/pause", status=200)
+        other.until(where, lambda row: row["state"] == "paused", seconds=5)
+        other.api("POST", f"{where}/unpause", status=200)
+        is_served()
     finally:
         other.stop()
+
+
+def test_a_pause_outlives_the_server_and_auto_remove_does_what_it_says(tmp_path: Path, owner: str, engine: Any) -> None:
+    first = RunningServer(tmp_path, owner)
+    first.launch(name="frozen")
+    first.launch(name="fleeting", auto_remove=True)
+    first.api("POST", f"/workspaces/{owner}/frozen/pause", status=200)
+    first.kill()
+    second = RunningServer(tmp_path, owner)
+    try:
+        second.until(f"/workspaces/{owner}/fleeting", lambda row: row.get("state") == "running")
+        assert second.api("GET", f"/workspaces/{owner}/frozen")["state"] == "paused"
+        assert engine.containers.get(f"workspace-{owner}.frozen").status == "paused"
+        second.api("POST", f"/workspaces/{owner}/fleeting/stop", status=200)
+        second.until("/workspaces", lambda rows: [row["name"] for row in rows] == ["frozen"], seconds=20)
+        label = f"workspace-launcher.owner={owner}"
+        assert len(engine.containers.list(all=True, filters={"label": label}, ignore_removed=True)) == 1
+    finally:
+        second.stop()
 
 
 def test_a_container_removed_by_hand_goes_within_2_s_and_events_say_so(server: RunningServer, engine: Any) -> None:

@@ -11,7 +11,7 @@ what cannot be said here cannot be asked of the engine.
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -97,7 +97,10 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     async def start_container(self, container: str) -> None:
-        """Start it; already running is fine."""
+        """Start it; already running is fine. ``NotFound`` (``network_not_found``) if no network has the name of its own.
+
+        ``Conflict`` if it is paused, or a host port that it asks for is taken (``port_taken``).
+        """
 
     @abc.abstractmethod
     async def stop_container(self, container: str, *, timeout: int) -> None:
@@ -292,7 +295,7 @@ class Engine(abc.ABC):
     # Events.
 
     @abc.abstractmethod
-    def events(self) -> AsyncIterator[EngineEvent]:
+    def events(self) -> AsyncGenerator[EngineEvent, None]:
         """Yield what happens to containers and images from now on.
 
         The first ``__anext__`` returns only events after the subscription took effect; to close the gap a consumer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
@@ -132,7 +132,7 @@ class DockerEngine(Engine):
 
     async def start_container(self, container: str) -> None:
         """Start it."""
-        await self._quick(lambda client: client.start(container))
+        await self._quick(lambda client: docker_networks.start(client, container))
 
     async def stop_container(self, container: str, *, timeout: int) -> None:
         """Stop it; takes up to ``timeout`` seconds and a little."""
@@ -336,7 +336,7 @@ class DockerEngine(Engine):
         """Search for repositories."""
         return await docker_registry.search(self._connection, term, limit)
 
-    async def events(self) -> AsyncIterator[EngineEvent]:
+    async def events(self) -> AsyncGenerator[EngineEvent, None]:
         """Yield what happens from now on."""
         rest = b""
         pieces = stream(self._connection, _events)

@@ -30,7 +30,7 @@ _SENTENCES: tuple[tuple[str, type[LauncherError], str | None], ...] = (
     (r"max depth exceeded", Conflict, "too_many_layers"),
     (r"port is already allocated|address already in use|ports are not available", Conflict, "port_taken"),
     (r"the container name .* is already in use|name .* is already in use", NameTaken, None),
-    (r"no such image", NotFound, "image_not_found"),
+    (r"no such image|image does not exist locally", NotFound, "image_not_found"),
     (r"no such container", NotFound, "container_not_found"),
     (r"could not find the network|network .* not found|no such network", NotFound, "network_not_found"),
     (r"bind source path does not exist", EngineError, "mount_source_missing"),

@@ -70,6 +70,33 @@ def list_labelled(client: Client, label: str) -> list[Network]:
     return found
 
 
+def start(client: Client, container: str) -> None:
+    """Start a container on the networks of its networks' names, although one was removed and made anew.
+
+    The engine knows the networks of a container that has run by their IDs, and ``docker network prune`` takes no heed of
+    containers that are stopped.
+    """
+    try:
+        client.start(container)
+    except APIError as error:
+        if not re.search(r"network .* not found", str(error.explanation)) or not _joined_anew(client, container):
+            raise
+        client.start(container)
+
+
+def _joined_anew(client: Client, container: str) -> bool:
+    """Put a container on the networks that now have the names of lost ones; whether there were any."""
+    anew = False
+    for name, settings in client.container(container)["NetworkSettings"]["Networks"].items():
+        found = _named(client, name)
+        if found and settings.get("NetworkID") not in ("", None, found[0]["Id"]):
+            same = {key: settings.get(key) for key in ("Aliases", "Links")}
+            body = {"Container": container, "EndpointConfig": same}
+            client.call("POST", f"/networks/{found[0]['Id']}/connect", json=body)
+            anew = True
+    return anew
+
+
 def remove(client: Client, name: str) -> bool:
     """Remove the network; ``False`` if a container uses it."""
     removed = [_remove(client, one["Id"]) for one in _named(client, name)]

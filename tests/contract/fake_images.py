@@ -1,0 +1,133 @@
+"""The images of the fake host, and how it builds them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+import shlex
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from string import Template
+from typing import IO, Any
+
+from tests.contract import fake_programs
+from workspace_launcher.engine_models import EngineEvent, Image
+from workspace_launcher.errors import BuildFailed, Conflict, EngineError, NotFound
+
+
+class FakeImages:
+    """All images.
+
+    Parameters
+    ----------
+    in_use
+        Whether a container is made from one.
+    tell
+        Takes events.
+    """
+
+    def __init__(self, in_use: Callable[[Image], bool], tell: Callable[[EngineEvent], None]) -> None:
+        self._images: dict[str, Image] = {}
+        self._in_use = in_use
+        self._tell = tell
+
+    def __iter__(self) -> Iterator[Image]:
+        return iter(list(self._images.values()))
+
+    def add(self, *tags: str, **values: Any) -> Image:
+        """Put an image there; the tags are its alone from now on."""
+        plain: dict[str, Any] = {
+            "labels": {},
+            "environment": {"PATH": "/bin"},
+            "command": (fake_programs.LAB,),
+            "entrypoint": (),
+            "user": "",
+            "exposed_ports": (8888,),
+            "size": 1_000_000,
+            "layers": (f"sha256:{secrets.token_hex(32)}",),
+        }
+        image = Image(
+            id=f"sha256:{secrets.token_hex(32)}", tags=(), created=datetime.now(timezone.utc), **{**plain, **values}
+        )
+        self._images[image.id] = image
+        for tag in tags:
+            self.tag(image, tag)
+        return self._images[image.id]
+
+    def find(self, reference: str) -> Image:
+        """Find an image by a tag or its ID."""
+        wanted = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+        for image in self._images.values():
+            if wanted in image.tags or reference in (image.id, image.id.removeprefix("sha256:")):
+                return image
+        raise NotFound(f"No such image: {wanted}", reason="image_not_found")
+
+    def tag(self, image: Image, reference: str) -> None:
+        """Give an image a tag, which another may lose by it."""
+        if reference != reference.lower():
+            raise EngineError("invalid reference format: repository name must be lowercase")
+        for other in list(self._images.values()):
+            self._images[other.id] = dataclasses.replace(
+                other, tags=tuple(tag for tag in other.tags if tag != reference)
+            )
+        tags = (*self._images[image.id].tags, reference)
+        self._images[image.id] = dataclasses.replace(self._images[image.id], tags=tags)
+        self._told(image, "tag", reference)
+
+    def remove(self, reference: str) -> None:
+        image = self.find(reference)
+        left = tuple(tag for tag in image.tags if tag != reference) if reference in image.tags else ()
+        if not left and self._in_use(image):
+            raise Conflict(f"conflict: unable to remove repository reference {reference}: a container is using it")
+        self._told(image, "untag", image.id)
+        self._images[image.id] = dataclasses.replace(image, tags=left)
+        if not left:
+            del self._images[image.id]
+            self._told(image, "delete", image.id)
+
+    def _told(self, image: Image, action: str, name: str) -> None:
+        self._tell(EngineEvent("image", action, image.id, {**image.labels, "name": name}))
+
+    def take(self, image: Image, reference: str) -> Image:
+        """Take an image in that comes from elsewhere."""
+        self._images[image.id] = dataclasses.replace(image, tags=())
+        self.tag(image, reference)
+        return self._images[image.id]
+
+    def derive(self, parent: Image, *tags: str, **changes: Any) -> Image:
+        """Make an image like another, with a layer more."""
+        same = {field.name: getattr(parent, field.name) for field in dataclasses.fields(Image)}
+        for own in ("id", "tags", "created"):
+            del same[own]
+        layers = (*parent.layers, f"sha256:{secrets.token_hex(32)}")
+        return self.add(*tags, **{**same, "layers": layers, **changes})
+
+    async def build(
+        self, context: IO[bytes], reference: str, arguments: Mapping[str, str], labels: Mapping[str, str]
+    ) -> tuple[Image, list[str]]:
+        """Build by FROM, LABEL, ENV, CMD and RUN; return the image and what the build said."""
+        with tarfile.open(fileobj=context) as tar:
+            dockerfile = tar.extractfile("Dockerfile")
+            assert dockerfile is not None
+            lines = dockerfile.read().decode().splitlines()
+        first, *steps = [line.split(" ", 1) for line in lines if not line.startswith("ARG")]
+        parent = self.find(first[1])
+        own, environment, command = {**parent.labels, **labels}, dict(parent.environment), parent.command
+        said: list[str] = [f"FROM {first[1]}"]
+        for word, rest in steps:
+            said.append(f"{word} {rest}")
+            if word in ("LABEL", "ENV"):
+                for pair in shlex.split(Template(rest).safe_substitute(arguments)):
+                    name, _, value = pair.partition("=")
+                    (own if word == "LABEL" else environment)[name] = value
+            elif word == "CMD":
+                command = tuple(json.loads(rest))
+            elif word == "RUN":
+                output = bytearray()
+                code = await fake_programs.run(["sh", "-c", rest], {**environment, **arguments}, output.extend)
+                said += output.decode().splitlines()
+                if code:
+                    raise BuildFailed("\n".join([f"RUN {rest} returned a non-zero code: {code}", *said]))
+        return self.derive(parent, reference, labels=own, environment=environment, command=command), said

@@ -1,0 +1,180 @@
+"""The managers of one server, wired as the extension wires them, over an engine in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.contract.fake_container import FakeContainer
+from tests.contract.fake_engine import LAB_IMAGE, FakeEngine
+from tests.contract.fake_host import FakeHost
+from workspace_launcher.commit_marks import CommitMarks
+from workspace_launcher.config import WorkspaceConfig
+from workspace_launcher.container_plan import ContainerPlanner
+from workspace_launcher.events import EventStream, Subscription
+from workspace_launcher.images import Catalogue
+from workspace_launcher.labels import OWNER
+from workspace_launcher.launch_directory import Account, LaunchDirectories
+from workspace_launcher.models import LaunchRequest, Operation, Owner, Workspace, WorkspaceState
+from workspace_launcher.networks import NetworkManager
+from workspace_launcher.offers import Offers
+from workspace_launcher.operations import Operations
+from workspace_launcher.owner_networks import OwnerNetworks
+from workspace_launcher.snapshots import CommitRequest, SnapshotManager
+from workspace_launcher.starting import Starter
+from workspace_launcher.upkeep import Upkeep
+from workspace_launcher.view import Entry, WorkspaceView
+from workspace_launcher.volumes import VolumeManager
+from workspace_launcher.watch import EngineWatch
+from workspace_launcher.workspaces import WorkspaceManager
+
+ANN = "ann"
+SECONDS = 20.0
+"""Most that anything may take on a busy machine; nothing waits for that long if it works."""
+
+
+def lab_host() -> FakeHost:
+    """Return a host that has the lab's image."""
+    host = FakeHost()
+    host.images.add(LAB_IMAGE)
+    return host
+
+
+class House:
+    """One server.
+
+    Parameters
+    ----------
+    host
+        What its engine is a client of.
+    directory
+        Notebooks and data; two servers with the same one are the same user's.
+    settings
+        Of ``WorkspaceConfig``.
+    """
+
+    def __init__(self, host: FakeHost, directory: Path, **settings: Any) -> None:
+        log = logging.getLogger("house")
+        notebooks, data = directory / "notebooks", directory / "data"
+        notebooks.mkdir(exist_ok=True)
+        config = WorkspaceConfig(probe_interval=0.001, **settings)
+        self.host = host
+        self.data = data
+        self.engine = FakeEngine(host)
+        self.view, self.events = WorkspaceView(), EventStream()
+        self.operations = Operations(self.events, log)
+        directories = LaunchDirectories(data)
+        planner = ContainerPlanner(config, notebook_directory=notebooks, secrets=(data,), account=Account.current())
+        own_networks, marks = OwnerNetworks(self.engine, self.view), CommitMarks(directories)
+        starter = Starter(self.engine, self.view, directories, own_networks, config, log)
+        self.upkeep = Upkeep(self.engine, self.view, starter, directories, own_networks, marks, log=log)
+        self.volumes = VolumeManager(self.engine, self.view, config, secrets=(data,))
+        self.networks = NetworkManager(self.engine, self.view)
+        images = Catalogue(self.engine, Offers(config, log), port=config.port)
+        self.workspaces = WorkspaceManager(
+            self.engine,
+            self.view,
+            starter,
+            self.upkeep,
+            planner,
+            directories,
+            own_networks,
+            marks,
+            images,
+            self.volumes,
+            self.networks,
+            base_url="/",
+        )
+        self.snapshots = SnapshotManager(self.engine, self.workspaces, self.operations, self.events)
+        self.watch = EngineWatch(self.engine, self.view, self.events, upkeep=self.upkeep, log=log)
+        self.told: list[tuple[str, str, str]] = []
+        """What subscribers are told: kind of event, name, state."""
+        self.view.on_change, self.view.on_removal = self._changed, self._removed
+
+    def _changed(self, entry: Entry) -> None:
+        shown = self.workspaces.shown(entry)
+        self.told.append(("workspace", shown.name, shown.state.value))
+        self.events.publish("workspace", shown, owner=shown.owner)
+
+    def _removed(self, entry: Entry) -> None:
+        self.told.append(("workspace-removed", entry.record.name, ""))
+        self.events.publish("workspace-removed", entry.key, owner=entry.record.owner)
+
+    async def open(self) -> House:
+        """Start as a server does, and return when the engine has been seen."""
+        self.watch.start()
+        await self.until(lambda: self.watch.reachable)
+        return self
+
+    async def close(self) -> None:
+        """Stop as a server does."""
+        self.events.close()
+        await self.watch.close()
+        await self.operations.close()
+        await self.workspaces.close()
+        await self.engine.close()
+
+    # Waiting.
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Return when what is published has made something so."""
+        with self.events.subscribe(Owner("tester"), everyone=True) as subscription:
+            await asyncio.wait_for(self._until(is_so, subscription), SECONDS)
+
+    async def _until(self, is_so: Callable[[], bool], subscription: Subscription) -> None:
+        while not is_so():
+            await subscription.queue.get()
+
+    async def quiet(self) -> None:
+        """Return when nothing is under way any more, and no event is left that could begin something."""
+        await asyncio.wait_for(self._quiet(), SECONDS)
+
+    async def _quiet(self) -> None:
+        while True:
+            await self.host.heard()
+            tasks = set(self.upkeep._tasks)
+            if not tasks:
+                return
+            await asyncio.wait(tasks)
+
+    # What tests do and look at.
+
+    async def launch(self, name: str | None = "cat", *, owner: str = ANN, key: str = "", **request: Any) -> Workspace:
+        return await self.workspaces.launch(owner, LaunchRequest(name=name, **request), idempotency_key=key)
+
+    async def run(self, name: str = "cat", *, owner: str = ANN, **request: Any) -> Workspace:
+        """Launch a workspace and return it when it is ready."""
+        await self.launch(name, owner=owner, **request)
+        return await self.ready(name, owner=owner)
+
+    async def ready(self, name: str = "cat", *, owner: str = ANN) -> Workspace:
+        """Return a workspace when it runs."""
+        await self.until(lambda: self.state(name, owner=owner) is not WorkspaceState.STARTING)
+        shown = self.workspaces.get(owner, name)
+        assert shown.state is WorkspaceState.RUNNING, shown
+        return shown
+
+    async def commit(self, name: str = "cat", tag: str | None = "one") -> Operation:
+        return await self.snapshots.commit(Owner(ANN), name, CommitRequest(tag))
+
+    async def committed(self, operation: Operation) -> Operation:
+        """Return a commit when it is over."""
+        await self.until(lambda: self.operations.get(ANN, operation.id).ended is not None)
+        return self.operations.get(ANN, operation.id)
+
+    def state(self, name: str = "cat", *, owner: str = ANN) -> WorkspaceState | None:
+        entry = self.view.find(owner, name)
+        return entry.state if entry else None
+
+    def containers(self, owner: str = ANN) -> list[FakeContainer]:
+        return [one for one in self.host.containers.values() if one.labels.get(OWNER) == owner]
+
+    def launch_directories(self) -> list[str]:
+        return sorted(path.name for path in self.data.iterdir()) if self.data.exists() else []
+
+    def nothing_is_left(self) -> bool:
+        """Whether no launch has left anything on the host."""
+        return not (self.host.containers or self.host.networks or self.launch_directories())
