@@ -15,6 +15,7 @@ FLOORS = [
         "sizes",
         "launch_request",
         "labels",
+        "recipes",
         "references",
         "version",
         "versions",
