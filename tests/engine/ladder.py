@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import certifi
 import docker
 import requests
 
@@ -18,11 +19,11 @@ ROOT = Path(__file__).parents[2]
 REPOSITORY = os.environ.get("WORKSPACE_IMAGES", "workspace-launcher")
 """Where the images under test are; script/images makes them there unless told otherwise."""
 
-# Caches of installers, and whatever the build was given to reach an index.
+# Caches of installers, and whatever the build was given to reach an index. Not in programs: Node.js brings its own roots.
 LEFT_BEHIND = """
 find / -xdev \\( -name 'ca-bundle*' -o -name '*.deb' -o -name install_packages.py -o -path '/var/lib/apt/lists/*' \
     -o -path '*/.cache/pip' -o -path '/root/.cache' -o -path '/tmp/*' -o -path '/added' \\) ! -name lock ! -name partial
-if [ -n "$MARKS" ]; then printf %s "$MARKS" | grep -rlF -f - /etc /home /opt /root /tmp /usr/local /usr/lib /usr/share /var; fi
+if [ -n "$MARKS" ]; then printf %s "$MARKS" | grep -rIlF -f - /etc /home /opt /root /tmp /usr/local /usr/lib /usr/share /var; fi
 true
 """
 
@@ -53,10 +54,10 @@ def certificates(bundle: str) -> set[str]:
 
 
 def of_this_machine_alone(engine: Any, image: str) -> set[str]:
-    """Return a line of each certificate that the machine that builds trusts, and Debian does not."""
+    """Return a line of each certificate that the machine that builds trusts, and neither Debian nor Mozilla does."""
     theirs = engine.containers.run(image, ["cat", "/etc/ssl/certs/ca-certificates.crt"], remove=True, entrypoint="")
     ours = os.environ.get("SSL_CERT_FILE") or os.environ.get("PIP_CERT") or os.devnull
-    return certificates(Path(ours).read_text()) - certificates(theirs.decode())
+    return certificates(Path(ours).read_text()) - certificates(theirs.decode() + Path(certifi.where()).read_text())
 
 
 def left_behind(engine: Any, image: str, marks: set[str]) -> list[str]:
