@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import ipaddress
 import secrets
 import shutil
 import threading
@@ -84,7 +85,9 @@ def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installer(client: Any, tmp_path: Path) -> Iterator[str]:
     """The address of the installer, which builds on the engine's bridge reach."""
     (tmp_path / "installer.sh").write_text(INSTALLER)
-    gateway = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    bridge = client.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    # Older engines leave out what they chose themselves, which is the first.
+    gateway = bridge.get("Gateway") or str(ipaddress.ip_network(bridge["Subnet"])[1])
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer((gateway, 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
