@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lock import wanted
-
+from images.lock import wanted
 from workspace_launcher.errors import NotFound
 from workspace_launcher.recipes import Ladder
 

@@ -135,6 +135,11 @@ bootstrap_image() {
     "$root/script/images"
 }
 
+bootstrap_images() {
+    bootstrap_labextension
+    "$root/script/images" tensorflow pytorch
+}
+
 # --- Python ----------------------------------------------------------------------------------------------------------
 
 make_venv() {

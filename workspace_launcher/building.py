@@ -21,11 +21,9 @@ from .errors import BuildFailed, LauncherError, NotFound
 from .images import Catalogue
 from .models import CatalogueImage, Operation, Owner, Progress
 from .operations import Operations, Reporter
-from .recipes import CHECKSUM, Ladder, Material, Recipe
+from .recipes import CHECKSUM, Ladder, Material, Recipe, ca_bundle
 from .references import parse_reference
 
-FROM_HERE = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "CONDA_CHANNEL")
-"""Variables that say where packages come from: build arguments of the stages, which no image keeps."""
 FRONT_END_SOURCES = ("src", "style", "schema", "tsconfig.json", "package.json")
 LAST_LINES = 20
 
@@ -85,18 +83,6 @@ class ImageBuilder:
                 image = await self._build_one(recipe, part, arguments or {}, fresh=fresh and last)
         return image
 
-    async def up_to_date(self, reference: str) -> bool:
-        """Return whether building an image would change nothing."""
-        parent = ""
-        for recipe in self._ladder.below(reference):
-            image = await self._find(recipe.reference)
-            with self._material(recipe, recipe.arguments) as material:
-                wanted = await asyncio.to_thread(recipe.checksum, parent=parent, arguments={}, material=material)
-            if image is None or image.labels.get(CHECKSUM) != wanted:
-                return False
-            parent = image.id
-        return True
-
     async def _build_one(self, recipe: Recipe, report: Reporter, wished: Mapping[str, str], *, fresh: bool) -> Image:
         given = {name: value for name, value in wished.items() if name in recipe.arguments}
         arguments = {**recipe.arguments, **given}
@@ -111,30 +97,28 @@ class ImageBuilder:
             lowest = arguments.get("BASE_IMAGE")
             if lowest and not await self._can_be_had(lowest, report):
                 return await self._own_base(recipe, checksum, report)
-            stage = await self._find(recipe.stage_reference) if recipe.stage else None
+            below = self._ladder.recipe(recipe.parent) if recipe.parent else None
+            stage = below.stage_reference if below and below.stage else ""
+            there = {stage} if stage and await self._find(stage) else set()
+            said = self._ladder.build_arguments(recipe, given, there=there, environment=os.environ)
             with tempfile.TemporaryFile() as context:
-                await asyncio.to_thread(recipe.write_context, context, ca_bundle=ca_bundle(), material=material)
-                said = await self._build_arguments(recipe, arguments)
-
-                async def run(reference: str, labels: Mapping[str, str], target: str | None, *, fresh: bool) -> Image:
+                bundle = ca_bundle(os.environ)
+                await asyncio.to_thread(recipe.write_context, context, ca_bundle=bundle, material=material)
+                for number, build in enumerate(recipe.builds(checksum)):
                     context.seek(0)
-                    report.log(f"Building {reference}")
-                    return await self._engine.build_image(
+                    report.log(f"Building {build.reference}")
+                    before = await self._find(build.reference)
+                    image = await self._engine.build_image(
                         context,
-                        reference=reference,
+                        reference=build.reference,
                         arguments=said,
-                        labels=labels,
-                        target=target,
-                        fresh=fresh,
+                        labels=build.labels,
+                        target=build.target,
+                        fresh=fresh and number == 0,  # what follows takes the stage that has just been made
                         progress=report.progress,
                         log=report.log,
                     )
-
-                if recipe.stage:
-                    made = await run(recipe.stage_reference, {}, recipe.stage, fresh=fresh)
-                    await self._forget(stage, made)
-                image = await run(recipe.reference, {CHECKSUM: checksum}, None, fresh=fresh and not recipe.stage)
-        await self._forget(before, image)
+                    await self._forget(before, image)
         return image
 
     async def _forget(self, before: Image | None, now: Image) -> None:
@@ -190,19 +174,6 @@ class ImageBuilder:
             last = "\n".join(lines[-LAST_LINES:])
             raise BuildFailed(f"Making {recipe.reference} failed. Its last lines:\n{last}")
         return await self._engine.inspect_image(recipe.reference)
-
-    async def _build_arguments(self, recipe: Recipe, arguments: Mapping[str, str]) -> dict[str, str]:
-        said = dict(arguments)
-        if recipe.parent:
-            below = self._ladder.recipe(recipe.parent)
-            said["PARENT"] = recipe.parent
-            if below.stage:
-                # An image that was pulled has no stage here: it serves as well.
-                kept = await self._find(below.stage_reference) is not None
-                said["ENVIRONMENT"] = below.stage_reference if kept else below.reference
-        if recipe.stage:
-            said |= {name: os.environ[name] for name in FROM_HERE if os.environ.get(name)}
-        return said
 
     @contextlib.contextmanager
     def _material(self, recipe: Recipe, arguments: Mapping[str, str]) -> Iterator[dict[str, Material]]:
@@ -273,15 +244,6 @@ def _part(report: Reporter, number: int, count: int, title: str) -> Reporter:
         report.progress(dataclasses.replace(news, detail=f"{title}: {news.detail}", share=share))
 
     return Reporter(progress, report.log)
-
-
-def ca_bundle() -> bytes:
-    """Return the bundle by which this machine reaches the package index, if it has one of its own."""
-    for name in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):
-        path = Path(os.environ.get(name) or "/nowhere")
-        if path.is_file():
-            return path.read_bytes()
-    return b""
 
 
 def _wheels(recipe: Recipe, flavour: str, folder: Path) -> Material:

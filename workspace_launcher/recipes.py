@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +26,10 @@ LATEST = "latest"
 CA_BUNDLE = "ca-bundle.crt"
 ABOUT = ("README.md", "image.json", "packages.txt")
 """Files that say something of an image and go into none."""
+CA_BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
+"""Variables that name what the building machine trusts."""
+SOURCES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "CONDA_CHANNEL")
+"""Variables that say where packages come from: build arguments of stages, which no image keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,15 @@ class Material:
 
     path: Path
     fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One call of the engine's builder: up to ``target``, or to the end; the name and the labels of what comes out."""
+
+    reference: str
+    target: str | None
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,11 @@ class Recipe:
     def stage_reference(self) -> str:
         """Return the name under which the stage is kept."""
         return f"{self.reference}-{self.stage}"
+
+    def builds(self, checksum: str) -> list[Build]:
+        """Return the calls that make the image, in their order; ``checksum`` is the image's :meth:`checksum`."""
+        whole = Build(self.reference, None, {CHECKSUM: checksum})
+        return [Build(self.stage_reference, self.stage, {}), whole] if self.stage else [whole]
 
     def files(self, material: Mapping[str, Material]) -> dict[str, Path]:
         """Return what the build sees: path in its context to file or folder."""
@@ -177,10 +195,44 @@ class Ladder:
         recipe = self.recipe(reference)
         return [*(self.below(recipe.parent) if recipe.parent else ()), recipe]
 
+    def build_arguments(
+        self, recipe: Recipe, given: Mapping[str, str], *, there: Container[str], environment: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return the build arguments of a recipe.
+
+        Parameters
+        ----------
+        given
+            Those of its own that are to differ from the recipe's.
+        there
+            References of the images that the engine has.
+        environment
+            The building process's, which may say where packages come from.
+        """
+        said = {**recipe.arguments, **given}
+        if recipe.stage:
+            said |= {name: value for name in SOURCES if (value := environment.get(name))}
+        if recipe.parent:
+            said["PARENT"] = recipe.parent
+            below = self.recipe(recipe.parent)
+            if below.stage:
+                # An image that was pulled has no stage here: it serves as well.
+                said["ENVIRONMENT"] = below.stage_reference if below.stage_reference in there else below.reference
+        return said
+
     def _parent(self, name: str, variant: str) -> str:
         """Return the image below: of the same variant, where it has that."""
         same = variant in self._described[name].get("variants", {})
         return f"{self._repository}/{name}:{variant if same else LATEST}"
+
+
+def ca_bundle(environment: Mapping[str, str]) -> bytes:
+    """Return the bundle (PEM) by which a machine reaches the package index, empty if it has none of its own."""
+    for name in CA_BUNDLES:
+        path = Path(environment.get(name) or "/nowhere")
+        if path.is_file():
+            return path.read_bytes()
+    return b""
 
 
 def shipped_recipes() -> Path:

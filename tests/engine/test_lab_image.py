@@ -8,8 +8,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import docker
 import pytest
 import requests
 
+from tests.engine.ladder import REPOSITORY, left_behind, of_this_machine_alone, wait
 from workspace_launcher.launch_directory import PAGE
 
-IMAGE = "workspace-launcher/lab:latest"
+IMAGE = f"{REPOSITORY}/lab:latest"
 GROUP = 990
 TOKEN = "a-token-of-the-test"
 BASE = "/workspace/anna/quiet_otter/"
@@ -43,18 +43,6 @@ class Lab:
         text = str(output.decode()).strip()
         assert code == 0, f"{command}: exit {code}: {text}"
         return text
-
-
-def wait(condition: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if condition():
-                return
-        except requests.ConnectionError:
-            pass
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -215,15 +203,11 @@ def test_health(lab: Lab) -> None:
 
 
 def test_the_image_keeps_nothing_of_its_building(engine: Any) -> None:
-    image = engine.images.get(IMAGE)
-    told = json.dumps([image.attrs["Config"], image.history()])
-    for trace in ("ca-bundle", "SSL_CERT", "PIP_CERT", "REQUESTS_CA_BUNDLE", "PIP_INDEX_URL"):
-        assert trace not in told
-    found = engine.containers.run(
-        IMAGE,
-        ["sh", "-c", "find / -xdev -name 'ca-bundle*' 2>/dev/null || true"],
-        remove=True,
-    ).decode()
-    assert "ca-bundle" not in found
-    assert image.attrs["Config"]["User"] == "workspace"
-    assert image.attrs["Config"]["Healthcheck"]["Interval"] == 30_000_000_000
+    assert left_behind(engine, IMAGE, of_this_machine_alone(engine, IMAGE)) == []
+    config = engine.images.get(IMAGE).attrs["Config"]
+    assert config["User"] == "workspace"
+    assert config["Healthcheck"]["Interval"] == 30_000_000_000
+
+
+def test_the_image_is_small(engine: Any) -> None:
+    assert engine.images.get(IMAGE).attrs["Size"] < 450_000_000, "script/images sizes lab says what takes how much"
