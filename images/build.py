@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from workspace_launcher.recipes import Ladder
 
 IMAGES = Path(__file__).parent
 ROOT = IMAGES.parent
+_BEGINS = re.compile(r"(Building|Pulling) \S+:\S+$")
 TELL_AFTER = 2.0
 """Seconds after which a step says that it is under way."""
 
@@ -32,7 +34,7 @@ class Teller:
 
     def log(self, line: str) -> None:
         """Say when another image begins."""
-        if line.startswith(("Building ", "Pulling ")) or "cannot be pulled" in line:
+        if _BEGINS.match(line) or "cannot be pulled" in line:
             self._say(line)
 
     def progress(self, news: Progress) -> None:

@@ -165,7 +165,7 @@ def test_a_failure_says_why_and_leaves_what_there_was(ladder: Ladder) -> None:
     failed = ladder.build("small")
     assert failed.code != 0
     assert "DO NOT MATCH THE HASHES" in failed.said
-    assert "small:latest-environment: FAILED" in failed.said
+    assert "small:latest-environment: Step" in failed.said
     assert ladder.image("small:latest").id == before
     assert ladder.nameless() <= nameless
     ladder.lock.write_text(good)

@@ -35,6 +35,7 @@ SECONDS = 3600.0
 """How long one step may say nothing."""
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _MADE = re.compile(r" ---> ([0-9a-f]{12,64})$")
 
 
@@ -91,7 +92,7 @@ class Build:
                 async for message in stream:
                     if "error" in message:
                         raise self._failure(str(message["error"]))
-                    for line in str(message.get("stream") or message.get("status") or "").splitlines():
+                    for line in _COLOUR.sub("", str(message.get("stream") or message.get("status") or "")).splitlines():
                         self._take(line, progress, log)
         except (LauncherError, asyncio.CancelledError):
             await asyncio.shield(self._keep())
@@ -119,7 +120,7 @@ class Build:
         found = from_registry(message, None)
         if type(found) is not BuildFailed and found.reason != "engine_error":
             return found
-        told = f"{self._step} failed: {message.strip()}" if self._step else message.strip()
+        told = f"{self._reference}: {self._step + ' failed: ' if self._step else ''}{message.strip()}"
         last = "\n".join(self._lines)
         return BuildFailed(f"{told}\nIts last lines:\n{last}" if last else told)
 
