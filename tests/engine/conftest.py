@@ -184,6 +184,16 @@ def made(docker_api: Any, name: str, request: pytest.FixtureRequest) -> Iterator
             docker_api.remove_container(row["Id"], force=True, v=True)
 
 
+@pytest.fixture(scope="module")
+def idle(docker_api: Any, tiny: str) -> Iterator[str]:
+    """The ID of a running container that the tests of a file share, and leave running."""
+    name = f"{PREFIX}{secrets.token_hex(4)}"
+    identifier = docker_api.create_container(tiny, name=name, host_config={"NetworkMode": "none"})["Id"]
+    docker_api.start(identifier)
+    yield identifier
+    docker_api.remove_container(identifier, force=True)
+
+
 @pytest.fixture
 async def running(docker_engine: DockerEngine, make_spec: Callable[..., ContainerSpec], made: str) -> str:
     """The ID of a running container that does nothing."""
