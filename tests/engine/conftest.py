@@ -14,6 +14,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.engine.second_daemon import SecondDaemon
 from tests.engine.server import RunningServer
 from workspace_launcher.engine import answers
 from workspace_launcher.engine.docker_engine import DockerEngine
@@ -230,3 +231,17 @@ def server(tmp_path: Path, owner: str) -> Iterator[RunningServer]:
     yield running
     running.stop()
     print(running.tail())
+
+
+@pytest.fixture(scope="session")
+def second_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondDaemon]:
+    """A daemon as on another machine, which has the tiny image. Whoever kills it starts it again."""
+    daemon = SecondDaemon(hidden=tmp_path_factory.getbasetemp())
+    try:
+        daemon.make_network()
+        daemon.start()
+        with contextlib.closing(daemon.client()) as client:
+            import_tiny(client)
+        yield daemon
+    finally:
+        daemon.close()

@@ -117,7 +117,7 @@ def _reason(error: BaseException) -> str:
     words = ""
     for one in _chain(error):
         if isinstance(one, ssl.SSLError):
-            return f"TLS: {getattr(one, 'verify_message', '') or one.reason or 'failed'}".lower()
+            return _tls_reason(one)
         if isinstance(one, OSError) and one.strerror and not isinstance(one, requests.exceptions.RequestException):
             words = one.strerror
         elif isinstance(one, docker_errors.TLSParameterError):
@@ -126,3 +126,20 @@ def _reason(error: BaseException) -> str:
             return one.message
     words = words or "the connection was lost"
     return words[:1].lower() + words[1:].rstrip(".")
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    """Say which side did not like the other's certificate, where it was that."""
+    reason = (error.reason or "").lower().replace("_", " ")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its TLS certificate is not the right one ({error.verify_message.rstrip('.')})"
+    if "alert" in reason and re.search("certificate|unknown ca", reason):
+        return f"it does not accept our TLS certificate, or wants one ({reason})"
+    if isinstance(error, ssl.SSLEOFError):
+        # Its alert is lost where we were still writing. Or it has died in the middle.
+        return "it ended the TLS connection: perhaps it does not accept our TLS certificate, or wants one"
+    if reason in ("wrong version number", "http request"):
+        return "it does not speak TLS"
+    if "PEM" in str(error):
+        return "one of the certificate files for TLS cannot be used"
+    return f"TLS failed ({reason or error.strerror})"

@@ -128,7 +128,10 @@ def _files(place: Path, *, verify: bool) -> Tls:
     def path(name: str) -> str | None:
         return str(place / name) if (place / name).is_file() else None
 
-    return Tls(path("ca.pem"), path("cert.pem"), path("key.pem"), verify=verify)
+    tls = Tls(path("ca.pem"), path("cert.pem"), path("key.pem"), verify=verify)
+    if (tls.certificate is None) != (tls.key is None):
+        raise EngineUnavailable(f"Of cert.pem and key.pem, for TLS with the container engine, {place} has one alone.")
+    return tls
 
 
 def _current_context(folder: Path) -> str:
