@@ -7,6 +7,7 @@ shutdown. It needs the ``ssh`` program here and the ``docker`` program there, an
 from __future__ import annotations
 
 import contextlib
+import shlex
 import socket
 import subprocess
 import tempfile
@@ -50,7 +51,8 @@ def ssh_command(url: str, timeout: float) -> list[str]:
         command += ["-p", str(port)]
     command += ["--", host, "docker"]
     if parts.path.strip("/"):
-        command += ["--host", f"unix://{parts.path}"]
+        # Read by a shell there.
+        command += ["--host", shlex.quote(f"unix://{unquote(parts.path)}")]
     return [*command, "system", "dial-stdio"]
 
 
