@@ -7,8 +7,10 @@ first process ends all that it has started. It listens on a Unix socket and, wit
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -78,6 +80,7 @@ class SecondDaemon:
         arguments = (
             *("--data-root", f"{self.directory}/data", "--exec-root", f"{self.directory}/exec"),
             *("--pidfile", f"{self.directory}/pid", "--host", self.unix, "--host", self.tcp, "--tlsverify"),
+            *("--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self.name}"),
             *("--tlscacert", str(self.authority.certificate)),
             *("--tlscert", str(self._certificate), "--tlskey", str(self._key)),
         )
@@ -114,16 +117,42 @@ class SecondDaemon:
     def kill(self) -> None:
         """End it, and all containers, as a loss of power would."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait(30)
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+            for child in children.read_text().split() if children.exists() else ():
+                os.kill(int(child), signal.SIGKILL)
+            # It ends with its child, the daemon, and that with its last process. One in a frozen cgroup does not even die.
+            for _ in range(300):
+                for folder in self._cgroups():
+                    for state, thawed in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                        if (folder / state).exists():
+                            (folder / state).write_text(thawed)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(0.1)
+                    break
+            else:
+                raise AssertionError("The second daemon does not end.")
             self._process = None
+            for folder in self._cgroups():
+                folder.rmdir()
+
+    def _cgroups(self) -> list[Path]:
+        """List the folders of its containers' cgroups, innermost first."""
+        # There is a tree for each controller (v1), or one for all (v2).
+        roots = list(Path("/sys/fs/cgroup").glob(f"**/{self.name}"))
+        folders = [*roots, *(path for root in roots for path in root.rglob("*") if path.is_dir())]
+        return sorted(folders, key=lambda folder: len(folder.parts), reverse=True)
 
     def close(self) -> None:
         """End it and remove every trace."""
         with contextlib.suppress(docker.errors.DockerException, OSError), contextlib.closing(self.client()) as client:
             for row in client.containers(all=True):
                 client.remove_container(row["Id"], force=True, v=True)
-        self.kill()
+        try:
+            self.kill()
+        finally:
+            self._remove_traces()
+
+    def _remove_traces(self) -> None:
         subprocess.run(["ip", "netns", "del", self.name], check=False, timeout=30)
         subprocess.run(["ip", "link", "del", self._card], check=False, timeout=30, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
