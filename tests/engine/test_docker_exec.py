@@ -67,6 +67,16 @@ async def test_output_beyond_the_limit_is_cut_and_the_command_ends(docker_engine
     assert (await docker_engine.execute(idle, ["cat", "/tmp/end"])).output == b"end\n"
 
 
+async def test_a_command_that_closes_its_output_is_waited_for(docker_engine: DockerEngine, idle: str) -> None:
+    script = "echo begun; exec >&- 2>&-; until [ -e /tmp/closed ]; do sleep 0.02; done; exit 6"
+    command = asyncio.create_task(docker_engine.execute(idle, ["sh", "-c", script]))
+    await docker_engine.execute(idle, ["sleep", "0.2"])
+    assert not command.done()
+    await docker_engine.execute(idle, ["touch", "/tmp/closed"])
+    done = await command
+    assert (done.exit_code, done.output) == (6, b"begun\n")
+
+
 async def test_binary_output(docker_engine: DockerEngine, idle: str) -> None:
     every_byte = "".join(f"\\0{number:o}" for number in range(256))
     done = await docker_engine.execute(idle, ["sh", "-c", f"echo -ne '{every_byte}'"])

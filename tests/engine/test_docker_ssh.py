@@ -33,9 +33,8 @@ def right_key(ssh_server: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def engine(ssh_server: SshServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DockerEngine]:
-    monkeypatch.setenv("DOCKER_HOST", ssh_server.url)
-    engine = DockerEngine(timeout=20)
+async def engine(ssh_server: SshServer) -> AsyncIterator[DockerEngine]:
+    engine = DockerEngine(host=ssh_server.url, timeout=20)
     yield engine
     await engine.close()
     await until(lambda: ssh_server.clients() == [])
@@ -126,6 +125,15 @@ async def test_many_calls_at_once(engine: DockerEngine, running: str) -> None:
     assert len(await asyncio.gather(*calls)) == 80
 
 
+async def test_by_a_variable(ssh_server: SshServer, monkeypatch: pytest.MonkeyPatch, running: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", ssh_server.url)
+    engine = DockerEngine()
+    assert (await engine.inspect_container(running)).id == running
+    assert len(ssh_server.clients()) == 1
+    await engine.close()
+    assert ssh_server.clients() == []
+
+
 async def test_a_socket_that_is_named(ssh_server: SshServer, running: str) -> None:
     engine = DockerEngine(host=f"{ssh_server.url}/var/run/docker.sock")
     assert (await engine.inspect_container(running)).id == running
@@ -182,14 +190,19 @@ async def test_a_server_that_is_silent(ssh_server: SshServer) -> None:
     assert ssh_server.clients() == []
 
 
-async def test_a_connection_that_is_cut(engine: DockerEngine, ssh_server: SshServer, running: str) -> None:
+async def test_a_connection_that_is_cut(
+    engine: DockerEngine, docker_api: Any, ssh_server: SshServer, running: str
+) -> None:
     events = engine.events()
     assert (await events.__anext__()).action == "subscribed"
-    command = asyncio.create_task(engine.execute(running, ["sleep", "311"]))
-    await engine.info()
+    script = "until [ -e /tmp/go ]; do sleep 0.02; done; exit 5"
+    command = asyncio.create_task(engine.execute(running, ["sh", "-c", script]))
+    await until(lambda: "until" in str(docker_api.top(running)))
     ssh_server.cut()
-    for waiting in (asyncio.ensure_future(anext(events)), command):
-        with pytest.raises(EngineUnavailable):
-            await asyncio.wait_for(waiting, 10)
+    with pytest.raises(EngineUnavailable):
+        while await asyncio.wait_for(anext(events), 10):
+            pass
     assert (await engine.inspect_container(running)).status == "running"
-    assert (await engine.execute(running, ["echo", "again"])).output == b"again\n"
+    # The command goes on, and is still waited for.
+    await engine.execute(running, ["touch", "/tmp/go"])
+    assert (await command).exit_code == 5

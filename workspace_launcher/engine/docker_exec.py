@@ -53,8 +53,13 @@ async def execute(
         # It does not run, or is paused; the engine's sentence says which.
         raise WorkspaceStopped(error.message) from None
     output = bytearray()
+
+    async def run() -> int | None:
+        await _collect(connection, identifier, output, output_limit)
+        return await _exit_code(connection, container, identifier)
+
     try:
-        await asyncio.wait_for(_collect(connection, identifier, output, output_limit), timeout)
+        exit_code = await asyncio.wait_for(run(), timeout)
     except asyncio.TimeoutError:
         await _kill(connection, container, user, mark, identifier)
         raise WorkspaceTimeout(
@@ -65,7 +70,6 @@ async def execute(
         raise
     except Conflict as error:
         raise WorkspaceStopped(error.message) from None
-    exit_code = await _exit_code(connection, container, identifier)
     if exit_code is None:
         raise WorkspaceStopped("The workspace stopped while the command ran.")
     return ExecResult(exit_code=exit_code, output=bytes(output))
@@ -73,8 +77,12 @@ async def execute(
 
 async def _exit_code(connection: DockerConnection, container: str, identifier: str) -> int | None:
     """Ask how a command ended; ``None`` if it did because its container did."""
+    pause = 0.01
     try:
-        answer: Mapping[str, Any] = await connection.quick(lambda client: client.exec_inspect(identifier))
+        # Its output may end before it does: it closed it, or the connection was cut.
+        while (answer := await _state(connection, identifier)).get("Running"):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.5)
         if answer.get("ExitCode") not in (None, KILLED):
             return int(answer["ExitCode"])
         # The engine may hear of the command's end before that of the container.
@@ -86,6 +94,10 @@ async def _exit_code(connection: DockerConnection, container: str, identifier: s
     except NotFound:
         return None
     return answer.get("ExitCode")
+
+
+async def _state(connection: DockerConnection, identifier: str) -> Mapping[str, Any]:
+    return await connection.quick(lambda client: client.exec_inspect(identifier))
 
 
 async def _prepare(
@@ -123,6 +135,5 @@ async def _kill(connection: DockerConnection, container: str, user: str | None, 
         for _ in range(5):
             identifier = await _prepare(connection, container, command, user, {})
             await asyncio.wait_for(_collect(connection, identifier, bytearray(), 0), 10)
-            state: Mapping[str, Any] = await connection.quick(lambda client: client.exec_inspect(killed))
-            if not state.get("Running"):
+            if not (await _state(connection, killed)).get("Running"):
                 return
