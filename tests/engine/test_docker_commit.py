@@ -17,16 +17,18 @@ from typing import Any
 
 import pytest
 
+from tests.engine.conftest import PREFIX, TINY
 from tests.engine.second_daemon import SecondDaemon
 from workspace_launcher.engine.docker_commit import INTERMEDIATE
 from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine_models import ContainerSpec, Image, Mount, PublishedPort, Tmpfs
 from workspace_launcher.errors import Busy, EngineUnavailable, InvalidRequest, NotFound
-from workspace_launcher.models import ContainerSpec, Image, Mount, Progress, PublishedPort, Tmpfs
+from workspace_launcher.models import Progress
 
 Make = Callable[..., ContainerSpec]
 
-DOCKERFILE = r"""
-FROM wltest-tiny:latest
+DOCKERFILE = rf"""
+FROM {TINY}
 RUN echo one > /one && echo two > /two
 ENV GREETING="good = morning" EMPTY=
 LABEL from.parent="yes" from.both="parent"
@@ -61,7 +63,7 @@ chmod 4755 /tmp/new; rm -r /folder/three
 @pytest.fixture(scope="module")
 def parent(docker_api: Any, tiny: str) -> Iterator[str]:
     """An image of several layers with all that an image can say; the file of its own is not its last layer."""
-    reference = "wltest-parent:latest"
+    reference = f"{PREFIX}parent:latest"
     list(docker_api.build(fileobj=io.BytesIO(DOCKERFILE.encode()), tag=reference, rm=True, decode=True))
     yield reference
     docker_api.remove_image(reference)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.engine.waiting import until
 from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine_models import ContainerSpec
 from workspace_launcher.errors import NotFound, WorkspaceStopped, WorkspaceTimeout
-from workspace_launcher.models import ContainerSpec
 
 # A child in a session of its own, one whose parent has gone, and the command itself.
 FAMILY = ["sh", "-c", "setsid sleep 311 & (sleep 312 &); sleep 313; true"]

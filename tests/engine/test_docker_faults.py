@@ -14,8 +14,8 @@ import pytest
 from tests.engine.second_daemon import SecondDaemon
 from tests.engine.waiting import until
 from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine_models import ContainerSpec
 from workspace_launcher.errors import EngineUnavailable
-from workspace_launcher.models import ContainerSpec
 
 Make = Callable[..., ContainerSpec]
 

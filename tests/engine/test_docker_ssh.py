@@ -15,8 +15,8 @@ from tests.engine.second_process import free_port
 from tests.engine.ssh_server import SshServer
 from tests.engine.waiting import until
 from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine_models import ContainerSpec
 from workspace_launcher.errors import EngineUnavailable, WorkspaceTimeout
-from workspace_launcher.models import ContainerSpec
 
 Make = Callable[..., ContainerSpec]
 

@@ -15,8 +15,8 @@ import pytest
 from tests.engine.waiting import until
 from workspace_launcher.engine import docker_streams
 from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine_models import ContainerSpec, EngineEvent
 from workspace_launcher.errors import NotFound
-from workspace_launcher.models import ContainerSpec, EngineEvent
 
 Make = Callable[..., ContainerSpec]
 WAIT = "until [ -e /tmp/go ]; do sleep 0.02; done"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.certificates import Authority
-from tests.engine.conftest import TINY
+from tests.engine.conftest import PREFIX, TINY
 from tests.engine.second_daemon import SecondDaemon
 from tests.engine.tls_endpoint import TlsEndpoint
 from workspace_launcher.engine.docker_engine import DockerEngine
@@ -42,8 +42,8 @@ async def assert_works(engine: DockerEngine, daemon: SecondDaemon) -> None:
     assert [image.tags for image in await engine.list_images(label="from.image")] == [(TINY,)]
     events = engine.events()
     assert (await events.__anext__()).action == "subscribed"
-    await engine.tag_image(TINY, reference="wltest-tls:one")
-    await engine.remove_image("wltest-tls:one")
+    await engine.tag_image(TINY, reference=f"{PREFIX}tls:one")
+    await engine.remove_image(f"{PREFIX}tls:one")
     assert [(await events.__anext__()).action for _ in range(2)] == ["tag", "untag"]
     await events.aclose()  # type: ignore[attr-defined]
     await engine.close()
