@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
@@ -118,7 +119,8 @@ class SshServer:
     def cut(self) -> None:
         """Cut all connections, as a network does that fails."""
         for process in self.clients():
-            os.kill(int(process.partition(":")[0]), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process.partition(":")[0]), signal.SIGKILL)
 
     def clients(self) -> list[str]:
         """List the ``ssh`` commands that run, dead ones that nobody has waited for too."""

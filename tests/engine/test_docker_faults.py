@@ -76,7 +76,7 @@ async def test_what_is_under_way_when_the_daemon_dies_ends(
     await engine.remove_container(container, force=True)
     while (await events.__anext__()).action != "destroy":
         pass
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
 
 
 def calls(engine: DockerEngine) -> list[Callable[[], Awaitable[object]]]:

@@ -79,7 +79,7 @@ async def test_the_life_of_a_container(
         event = await events.__anext__()
         seen += [event.action] if event.id == container else []
     assert seen[:2] == ["create", "start"]
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
 
 
 async def test_an_archive_that_holds_its_layers(
@@ -109,7 +109,7 @@ async def test_a_listener_that_leaves_ends_its_connection(
     for events in (first, second):
         assert (await events.__anext__()).action == "subscribed"
     before = len(ssh_server.clients())
-    await first.aclose()  # type: ignore[attr-defined]
+    await first.aclose()
     await until(lambda: len(ssh_server.clients()) == before - 1)
     waiting = asyncio.ensure_future(anext(second))
     await asyncio.sleep(0.05)

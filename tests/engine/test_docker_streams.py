@@ -173,7 +173,7 @@ class Listener:
         self._task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
-        async with contextlib.aclosing(self._engine.events()) as events:  # type: ignore[type-var]
+        async with contextlib.aclosing(self._engine.events()) as events:
             async for event in events:
                 self.seen.append(event)
                 self.subscribed.set()

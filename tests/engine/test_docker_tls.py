@@ -45,7 +45,7 @@ async def assert_works(engine: DockerEngine, daemon: SecondDaemon) -> None:
     await engine.tag_image(TINY, reference=f"{PREFIX}tls:one")
     await engine.remove_image(f"{PREFIX}tls:one")
     assert [(await events.__anext__()).action for _ in range(2)] == ["tag", "untag"]
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()
     await engine.close()
 
 

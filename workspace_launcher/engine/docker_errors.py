@@ -41,6 +41,10 @@ _SENTENCES: tuple[tuple[str, type[LauncherError], str | None], ...] = (
     ),
 )
 
+_ADVICE = {
+    "mount_source_missing": ". If the engine is on another machine, set EngineConfig.shares_file_system to 'no'.",
+}
+
 
 def from_engine(message: str, status: int | None) -> LauncherError:
     """Turn a refusal of the engine into one of our errors.
@@ -55,7 +59,7 @@ def from_engine(message: str, status: int | None) -> LauncherError:
     message = " ".join(message.split()) or "The container engine gave no reason."
     for pattern, error, reason in _SENTENCES:
         if re.search(pattern, message, re.IGNORECASE):
-            return error(message, reason=reason)
+            return error(message + _ADVICE.get(reason or "", ""), reason=reason)
     if status == 404:
         return NotFound(message)
     if status == 409:

@@ -26,8 +26,8 @@ KNOCKING = 6
 """How many connections are made at once: servers turn away some of more than ten that have not shown a key (MaxStartups)."""
 
 
-def ssh_command(url: str, timeout: float) -> list[str]:
-    """Build the command for an ``ssh://[user@]host[:port][/path/of/socket]`` address.
+def ssh_to(url: str, timeout: float, *options: str, forward: str = "") -> list[str]:
+    """Build the beginning of an ``ssh`` command to the host of an ``ssh://[user@]host[:port][/path/of/socket]`` address.
 
     Parameters
     ----------
@@ -35,6 +35,10 @@ def ssh_command(url: str, timeout: float) -> list[str]:
         The address.
     timeout
         Seconds for the connection.
+    options
+        Further settings, ``Name=value``.
+    forward
+        What is to be listened on here, and where it leads from there.
 
     Raises
     ------
@@ -49,15 +53,25 @@ def ssh_command(url: str, timeout: float) -> list[str]:
     host, user = parts.hostname or "", unquote(parts.username or "")
     if not host or host.startswith("-") or user.startswith("-"):
         raise EngineUnavailable("The ssh:// address of the container engine has no proper host.")
-    command = ["ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={max(1, round(timeout))}"]
+    command = ["ssh", "-T"]
+    for option in ("BatchMode=yes", f"ConnectTimeout={max(1, round(timeout))}", *options):
+        command += ["-o", option]
     if user:
         command += ["-l", user]
     if port:
         command += ["-p", str(port)]
-    command += ["--", host, "docker"]
-    if parts.path.strip("/"):
+    if forward:
+        command += ["-L", forward]
+    return [*command, "--", host]
+
+
+def ssh_command(url: str, timeout: float) -> list[str]:
+    """Build the command that speaks with the engine at an address; errors as above."""
+    command = [*ssh_to(url, timeout), "docker"]
+    path = unquote(urlsplit(url).path)
+    if path.strip("/"):
         # Read by a shell there.
-        command += ["--host", shlex.quote(f"unix://{unquote(parts.path)}")]
+        command += ["--host", shlex.quote(f"unix://{path}")]
     return [*command, "system", "dial-stdio"]
 
 
