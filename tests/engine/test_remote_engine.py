@@ -39,7 +39,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     servers = []
 
     def start(environment: dict[str, str], *arguments: str) -> RunningServer:
-        settings = (f"--WorkspaceConfig.image={STAND_IN}", "--WorkspaceConfig.ready_timeout=20", *arguments)
+        settings = (f"--WorkspaceConfig.image={STAND_IN}", "--WorkspaceConfig.stop_timeout=1", *arguments)
         servers.append(RunningServer(tmp_path, owner, *settings, environment=environment))
         return servers[-1]
 
