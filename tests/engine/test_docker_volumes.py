@@ -105,6 +105,13 @@ async def test_refusals(engine: DockerEngine, api: Any, make_spec: Make, name: s
     await engine.remove_volume(name)
 
 
+async def test_a_directory_of_ours_is_not_there(engine: DockerEngine, make_spec: Make, directory: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        await engine.create_container(make_spec(mounts=(Mount(str(directory), "/mnt"),)))
+    assert caught.value.reason == "mount_source_missing"
+    assert "EngineConfig.shares_file_system" in caught.value.message
+
+
 async def test_the_sweep_takes_those_that_nobody_has(
     engine: DockerEngine, api: Any, make_spec: Make, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
