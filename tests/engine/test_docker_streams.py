@@ -7,8 +7,10 @@ import contextlib
 import gc
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -258,3 +260,31 @@ async def test_nothing_is_missed_between_the_list_and_the_events(
     for listener, listed in looked:
         await until(lambda: set(created) <= listed | {event.id for event in listener.seen})  # noqa: B023
         await listener.stop()
+
+
+async def test_events_are_asked_for_from_the_engines_own_present_on() -> None:
+    """Engines answer a moment before they listen, too short a moment to hit: what is asked must close it."""
+    asked: list[str] = []
+    answers = {
+        "/version": b'{"ApiVersion": "1.41", "MinAPIVersion": "1.12"}',
+        "/v1.41/info": b'{"SystemTime": "2026-01-02T03:04:05.006007+01:00"}',
+    }
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await reader.readline():
+            await reader.readuntil(b"\r\n\r\n")
+            asked.append(request.decode().split()[1])
+            body = answers.get(asked[-1], b"")
+            length = f"Content-Length: {len(body)}" if body else "Transfer-Encoding: chunked"
+            writer.write(f"HTTP/1.1 200 OK\r\n{length}\r\n\r\n".encode() + body)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    engine = DockerEngine(host=f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    events = engine.events()
+    assert (await anext(events)).action == "subscribed"
+    (query,) = [urlsplit(target).query for target in asked if target.startswith("/v1.41/events")]
+    moment = datetime(2026, 1, 2, 2, 4, 5, tzinfo=timezone.utc)
+    assert parse_qs(query)["since"] == [f"{int(moment.timestamp())}.006007000"]
+    await events.aclose()
+    await engine.close()
+    server.close()
