@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Dict, Float, Int, List, Type, Unicode
+from ipaddress import IPv4Address
+
+from traitlets import Bool, Bunch, CaselessStrEnum, Dict, Float, Int, List, TraitError, Type, Unicode, validate
 from traitlets.config import Configurable
 
 
@@ -19,14 +21,36 @@ class EngineConfig(Configurable):
         help="Address of the engine: unix:///run/docker.sock, tcp://host:2376, ssh://user@host. Empty: what DOCKER_HOST, "
         "the current docker context or the default socket say, as for the docker command.",
     ).tag(config=True)
+    shares_file_system = CaselessStrEnum(
+        ["auto", "yes", "no"],
+        default_value="auto",
+        help="Whether the engine mounts the directories that this server sees. 'auto': yes at a Unix socket or an address of "
+        "loopback, which may be wrong where that leads elsewhere (a tunnel, a virtual machine, a server in a container). With "
+        "'no' the notebook directory of a workspace is a volume of the engine, one for each owner, and not the server's.",
+    ).tag(config=True)
+    publish_address = Unicode(
+        "",
+        help="IPv4 address of the engine's host on which each workspace's port is published, for engines on other machines. "
+        "Whoever reaches that address reaches the workspaces, guarded by their tokens alone, and the way there is not "
+        "encrypted: take one of a private network. Empty: loopback, which an engine behind ssh is reached on through ssh.",
+    ).tag(config=True)
     timeout = Float(60.0, help="Seconds that the engine may take for an ordinary call.").tag(config=True)
     quick_workers = Int(8, help="Threads for calls that take milliseconds.").tag(config=True)
     slow_workers = Int(8, help="Threads for calls that take long: commits, logs, commands.").tag(config=True)
+
+    @validate("publish_address")
+    def _ipv4(self, proposal: Bunch) -> str:
+        try:
+            return str(IPv4Address(proposal.value)) if proposal.value else ""
+        except ValueError:
+            raise TraitError("EngineConfig.publish_address must be an IPv4 address.") from None
 
     def engine(self) -> object:
         """Make the adapter, an :class:`~workspace_launcher.engine.base.Engine`; nothing is asked of the engine yet."""
         return self.engine_class(
             host=self.host or None,
+            shares_file_system={"yes": True, "no": False}.get(self.shares_file_system),
+            publish_address=self.publish_address,
             timeout=self.timeout,
             quick_workers=self.quick_workers,
             slow_workers=self.slow_workers,

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .config import WorkspaceConfig
-from .engine_models import ContainerSpec, Mount, NetworkJoin, PublishedPort
+from .engine.base import Engine
+from .engine_models import ContainerSpec, Mount, NetworkJoin, PublishedPort, Tmpfs
 from .errors import InvalidRequest
 from .labels import WorkspaceRecord
 from .launch_directory import MOUNT_POINT, Account
 from .models import LaunchRequest
 from .mounts import checked_source, notebook_mounts
-from .names import container_name, network_name
+from .names import container_name, network_name, notebooks_volume_name
 from .sizes import format_size, parse_size
 
 # What Docker gives by default, less what nobody needs for installing packages as root.
@@ -43,11 +44,18 @@ class Limits:
 
 
 class ContainerPlanner:
-    """Knows the settings and the host."""
+    """Knows the settings, the host, and whether the engine is on it."""
 
     def __init__(
-        self, config: WorkspaceConfig, *, notebook_directory: Path, secrets: Iterable[Path], account: Account
+        self,
+        engine: Engine,
+        config: WorkspaceConfig,
+        *,
+        notebook_directory: Path,
+        secrets: Iterable[Path],
+        account: Account,
     ) -> None:
+        self._engine = engine
         self.config = config
         self.account = account
         self._notebooks = notebook_directory
@@ -99,7 +107,19 @@ class ContainerPlanner:
             raise InvalidRequest(
                 f"Port {self.config.port} is JupyterLab's own and is published already.", reason="invalid_port"
             )
-        self.notebooks()
+        if self._engine.shares_file_system:
+            self.notebooks()
+        self._publish_address()
+
+    def _publish_address(self) -> str:
+        address = self._engine.publish_address
+        if address is None:
+            raise InvalidRequest(
+                "The container engine is on another machine, and this server has not been told on which of its addresses "
+                "workspaces can be reached: set EngineConfig.publish_address.",
+                reason="no_publish_address",
+            )
+        return address
 
     def _check_ports(self, request: LaunchRequest) -> None:
         allowed = [str(ipaddress.ip_address(address)) for address in self.config.publish_addresses]
@@ -141,9 +161,9 @@ class ContainerPlanner:
     ) -> ContainerSpec:
         """Return the container of a checked request, with the volumes and further networks that were found for it."""
         config = self.config
-        mounts, covers = notebook_mounts(self.notebooks(), config.mount_point, self._secrets)
+        mounts, covers = self._mounts(record, launch_directory)
         memory = request.memory or (parse_size(config.memory, "memory") if config.memory else None)
-        ports = [PublishedPort(record.port)]
+        ports = [PublishedPort(record.port, self._publish_address())]
         ports += [PublishedPort(inside, address, port) for inside, (address, port) in request.ports.items()]
         return ContainerSpec(
             name=container_name(record.owner, record.name),
@@ -160,7 +180,7 @@ class ContainerPlanner:
             hostname=record.id,
             network=network_name(record.owner),
             joins=joins,
-            mounts=(*mounts, *volumes, Mount(str(launch_directory), MOUNT_POINT, read_only=True)),
+            mounts=(*mounts, *volumes),
             tmpfs=covers,
             ports=tuple(ports),
             working_directory=config.mount_point,
@@ -172,6 +192,16 @@ class ContainerPlanner:
             no_new_privileges=not config.allow_root,
             stop_timeout=config.stop_timeout,
         )
+
+    def _mounts(self, record: WorkspaceRecord, launch_directory: Path) -> tuple[tuple[Mount, ...], tuple[Tmpfs, ...]]:
+        """Return the notebooks and the launch directory as a container gets them, and what covers the secrets in them."""
+        place = self.config.mount_point
+        if not self._engine.shares_file_system:
+            notebooks = Mount(notebooks_volume_name(record.owner), place, volume=True)
+            # Filled before the first start.
+            return (notebooks, Mount("", MOUNT_POINT, read_only=True, volume=True)), ()
+        mounts, covers = notebook_mounts(self.notebooks(), place, self._secrets)
+        return (*mounts, Mount(str(launch_directory), MOUNT_POINT, read_only=True)), covers
 
     def _shm_size(self, asked: int | None, memory: int | None) -> int:
         # 64 MB, Docker's default, breaks data loaders that pass tensors between processes.

@@ -24,7 +24,10 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A bind mount (``source`` is a host directory) or, if ``volume``, a named volume."""
+    """A bind mount (``source`` is a host directory) or, if ``volume``, a named volume.
+
+    A volume whose ``source`` is empty is the container's own: made empty with it, and removed with it.
+    """
 
     source: str
     target: str

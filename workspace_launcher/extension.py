@@ -75,6 +75,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         directories = LaunchDirectories(data)
         secrets = (Path(jupyter_runtime_dir()), Path(jupyter_config_dir()), data)
         planner = ContainerPlanner(
+            engine,
             config,
             notebook_directory=Path(config.notebook_directory or server.root_dir),
             secrets=secrets,

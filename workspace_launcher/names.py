@@ -233,3 +233,8 @@ def links_network_name(owner: str) -> str:
 def volume_name(owner: str, name: str) -> str:
     """Return the engine's name of a volume that an owner made."""
     return f"workspace-{owner}.{name}"
+
+
+def notebooks_volume_name(owner: str) -> str:
+    """Return the engine's name of the volume with an owner's notebooks, where it cannot be a directory of ours."""
+    return f"workspace-{owner}..notebooks"

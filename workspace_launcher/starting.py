@@ -63,6 +63,9 @@ class Starter:
         container = entry.container
         if container is None:
             raise WorkspaceUnreachable("The workspace has no container.")
+        if container.status == "created" and not self._engine.shares_file_system:
+            directory = self._directories.path(entry.record.id)
+            await self._engine.fill_volume(container.id, MOUNT_POINT, directory=directory)
         if container.status not in ("running", "restarting"):
             await self._start(container, entry.record.owner)
             self.step(entry, begun, "Started the container", "Waiting for JupyterLab")
@@ -86,7 +89,7 @@ class Starter:
         entry.container = container
         if container.status not in ("running", "restarting"):
             raise await self._ended(container)
-        endpoint = self._endpoint(entry, container)
+        endpoint = await self._endpoint(entry, container)
         if self._session is None:
             self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
 
@@ -107,19 +110,23 @@ class Starter:
         entry.phase = Phase.IDLE
         self.step(entry, begun, "JupyterLab answers", "")
 
-    def _endpoint(self, entry: Entry, container: Container) -> Endpoint:
-        binding = container.ports.get(entry.record.port)
-        directory = next((mount.source for mount in container.mounts if mount.target == MOUNT_POINT), "")
-        token = read_token(Path(directory)) if directory else None
-        if binding is None or token is None:
+    async def _endpoint(self, entry: Entry, container: Container) -> Endpoint:
+        mount = next((mount for mount in container.mounts if mount.target == MOUNT_POINT), None)
+        # Of what the engine has in a volume there is a copy here.
+        directory = Path(mount.source) if mount and not mount.volume else self._directories.path(entry.record.id)
+        token = read_token(directory)
+        direct = self._engine.is_local and container.address and is_own_address(container.gateway)
+        way = (
+            (container.address, entry.record.port) if direct else await self._engine.reach(container, entry.record.port)
+        )
+        if way is None or token is None:
             raise WorkspaceUnreachable(
                 "Its port or token is not known: it was started by something else, or its launch directory is gone."
             )
         started = container.started.isoformat() if container.started else ""
-        direct = container.address and is_own_address(container.gateway)
         return Endpoint(
-            host=container.address if direct else self._engine.publish_host,
-            port=entry.record.port if direct else binding[1],
+            host=way[0],
+            port=way[1],
             token=token,
             base_url=entry.record.base_url,
             key=f"{container.id}@{started}",

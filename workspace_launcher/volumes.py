@@ -83,6 +83,11 @@ class VolumeManager:
 
     async def _mount(self, owner: str, source: str, binding: VolumeBinding) -> Mount:
         if source.startswith("/"):
+            if not self._engine.shares_file_system:
+                raise Forbidden(
+                    "The container engine is on another machine: no directory of this one can be mounted.",
+                    reason="not_allowed",
+                )
             return Mount(str(self._directory(Path(source))), binding.bind, binding.read_only)
         try:
             volume = await self._own(owner, source)

@@ -67,7 +67,9 @@ class House:
         self.view, self.events = WorkspaceView(), EventStream()
         self.operations = Operations(self.events, log)
         directories = LaunchDirectories(data)
-        planner = ContainerPlanner(config, notebook_directory=notebooks, secrets=(data,), account=Account.current())
+        planner = ContainerPlanner(
+            self.engine, config, notebook_directory=notebooks, secrets=(data,), account=Account.current()
+        )
         own_networks, marks = OwnerNetworks(self.engine, self.view), CommitMarks(directories)
         starter = Starter(self.engine, self.view, directories, own_networks, config, log)
         self.upkeep = Upkeep(self.engine, self.view, starter, directories, own_networks, marks, log=log)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.contract.fake_engine import FakeEngine
 from tests.contract.fake_programs import LAB
 from tests.contract.house import ANN, House
+from workspace_launcher.engine_models import Container
 from workspace_launcher.errors import Busy, Conflict, InvalidRequest, NameTaken, NotFound, QuotaExceeded
 from workspace_launcher.models import VolumeBinding, WorkspaceState
 
@@ -27,6 +30,23 @@ async def test_a_launch_comes_up_step_by_step(house: House) -> None:
     assert (endpoint.host, endpoint.port) == container.ports[8888]
     assert endpoint.token == (house.data / ready.id / "token").read_text()
     assert set(house.host.networks) == {"workspace-ann"}
+
+
+async def test_a_gateway_with_our_address_on_another_machine_is_not_ours(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines give their networks the same addresses everywhere: the token would go to a stranger."""
+    look = house.engine.inspect_container
+
+    async def with_addresses(container: str) -> Container:
+        return dataclasses.replace(await look(container), address="127.0.0.3", gateway="127.0.0.1")
+
+    monkeypatch.setattr(house.engine, "inspect_container", with_addresses)
+    monkeypatch.setattr(FakeEngine, "is_local", False)
+    await house.run()
+    (container,) = house.containers()
+    endpoint = house.workspaces.endpoint(ANN, "cat")
+    assert (endpoint.host, endpoint.port) == container.ports[8888]
 
 
 async def test_no_endpoint_before_the_lab_answers(house: House) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.engine.second_daemon import SecondDaemon
 from tests.engine.server import RunningServer
 from workspace_launcher.engine import answers
 from workspace_launcher.engine.docker_engine import DockerEngine
@@ -184,6 +185,16 @@ def made(docker_api: Any, name: str, request: pytest.FixtureRequest) -> Iterator
             docker_api.remove_container(row["Id"], force=True, v=True)
 
 
+@pytest.fixture(scope="module")
+def idle(docker_api: Any, tiny: str) -> Iterator[str]:
+    """The ID of a running container that the tests of a file share, and leave running."""
+    name = f"{PREFIX}{secrets.token_hex(4)}"
+    identifier = docker_api.create_container(tiny, name=name, host_config={"NetworkMode": "none"})["Id"]
+    docker_api.start(identifier)
+    yield identifier
+    docker_api.remove_container(identifier, force=True)
+
+
 @pytest.fixture
 async def running(docker_engine: DockerEngine, make_spec: Callable[..., ContainerSpec], made: str) -> str:
     """The ID of a running container that does nothing."""
@@ -220,3 +231,17 @@ def server(tmp_path: Path, owner: str) -> Iterator[RunningServer]:
     yield running
     running.stop()
     print(running.tail())
+
+
+@pytest.fixture(scope="session")
+def second_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecondDaemon]:
+    """A daemon as on another machine, which has the tiny image. Whoever kills it starts it again."""
+    daemon = SecondDaemon(hidden=tmp_path_factory.getbasetemp())
+    try:
+        daemon.make_network()
+        daemon.start()
+        with contextlib.closing(daemon.client()) as client:
+            import_tiny(client)
+        yield daemon
+    finally:
+        daemon.close()

@@ -14,7 +14,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.engine.conftest import import_tiny
+from tests.engine.conftest import PREFIX, import_tiny
 from tests.engine.registry import PASSWORD, USER, Registry
 from tests.engine.server import RunningServer
 
@@ -216,7 +216,7 @@ def test_two_pulls_of_one_image_are_one_operation_and_a_cancelled_one_leaves_not
     container = docker_api.create_container(
         tagged(f"{registry.host}/team/base:1"),
         ["sh", "-c", "dd if=/dev/urandom of=/big bs=1M count=60"],
-        name="wltest-big",
+        name=f"{PREFIX}big",
     )
     docker_api.start(container)
     docker_api.wait(container)

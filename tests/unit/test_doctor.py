@@ -271,7 +271,7 @@ def test_what_a_workspace_gets() -> None:
 class HangingEngine:
     """An engine whose process is there and does not answer, as one with a full disk."""
 
-    shares_file_system = True
+    is_local = True
 
     async def info(self) -> EngineInfo:
         await asyncio.Event().wait()
@@ -282,8 +282,8 @@ async def test_an_engine_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatc
     monkeypatch.setattr("workspace_launcher.doctor.doctor.PATIENCE", 0.05)
     config = WorkspaceConfig()
     account = Account.current()
-    planner = ContainerPlanner(config, notebook_directory=tmp_path / "books", secrets=(), account=account)
     engine = cast(Engine, HangingEngine())
+    planner = ContainerPlanner(engine, config, notebook_directory=tmp_path / "books", secrets=(), account=account)
     images = Catalogue(engine, Offers(config, logging.getLogger()), port=8888)
     doctor = Doctor(engine, planner, images, host=f"unix://{tmp_path}/socket")
     found = {row.check: row for row in await doctor.examine()}

@@ -30,13 +30,14 @@ async def _look_over(settings: Config) -> list[Finding]:
     engine_config, config = EngineConfig(config=settings), WorkspaceConfig(config=settings)
     engine_config.timeout = min(engine_config.timeout, PATIENCE)
     root = settings.get("ServerApp", {}).get("root_dir") or "."
+    engine = cast(Engine, engine_config.engine())
     planner = ContainerPlanner(
+        engine,
         config,
         notebook_directory=Path(config.notebook_directory or root),
         secrets=(Path(jupyter_runtime_dir()), Path(jupyter_config_dir())),
         account=Account.current(),
     )
-    engine = cast(Engine, engine_config.engine())
     images = Catalogue(engine, Offers(config, logging.getLogger(__name__)), port=config.port)
     try:
         return await Doctor(engine, planner, images, host=engine_config.host).examine()

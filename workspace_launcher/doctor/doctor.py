@@ -94,7 +94,7 @@ class Doctor:
         socket: Socket | None = await asyncio.to_thread(gather.socket, path) if path else None
         return EngineFacts(
             address=address,
-            local=self._engine.shares_file_system,
+            local=self._engine.is_local,
             socket=socket,
             installed=gather.installed("dockerd"),
             info=info,
@@ -107,7 +107,7 @@ class Doctor:
             host = find_host(self._host)
         except EngineError as error:
             return error.message, ""
-        return str(host), host.url.removeprefix("unix://") if host.local else ""
+        return str(host), host.url.removeprefix("unix://") if host.scheme == "unix" else ""
 
     async def _catalogue(self) -> tuple[ImageFacts, ...]:
         default = self._planner.config.image

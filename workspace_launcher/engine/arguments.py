@@ -85,12 +85,16 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
 
 def mount_body(mount: Mount) -> dict[str, Any]:
     """Build one entry of ``Mounts``, which refuses a missing host directory where ``Binds`` would make it as root."""
-    return {
+    body: dict[str, Any] = {
         "Type": "volume" if mount.volume else "bind",
         "Source": mount.source,
         "Target": mount.target,
         "ReadOnly": mount.read_only,
     }
+    if mount.volume and not mount.source:
+        # What the image has there must not be in it.
+        body["VolumeOptions"] = {"NoCopy": True}
+    return body
 
 
 def tmpfs_options(tmpfs: Tmpfs) -> str:

@@ -30,6 +30,7 @@ from ..engine_models import (
     NetworkJoin,
     Volume,
 )
+from ..errors import EngineError
 from ..models import Progress
 
 ProgressCallback = Callable[[Progress], None]
@@ -69,13 +70,28 @@ class Engine(abc.ABC):
     def publish_host(self) -> str:
         """The host by which ports that the engine publishes are reached from here (``127.0.0.1`` for a local one)."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine runs on this machine, in the network that we run in."""
+        return True
+
+    @property
+    def publish_address(self) -> str | None:
+        """The address of its host on which ports must be published to be reached from here; ``None`` if none is known."""
+        return "127.0.0.1"
+
+    async def reach(self, container: Container, port: int) -> tuple[str, int] | None:
+        """Return host and port by which a running container's published port is reached from here, ``None`` if it is not published."""
+        binding = container.ports.get(port)
+        return (self.publish_host, binding[1]) if binding else None
+
     @abc.abstractmethod
     async def close(self) -> None:
         """Give back connections and threads. No other method may be called after it."""
 
     @abc.abstractmethod
     async def sweep(self) -> None:
-        """Remove what commits that were cut off (a killed server) have left behind; to be called at start."""
+        """Remove what a killed server or others' hands have left behind; to be called at start."""
 
     @abc.abstractmethod
     async def info(self) -> EngineInfo:
@@ -124,7 +140,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     async def remove_container(self, container: str, *, force: bool) -> None:
-        """Remove it with its anonymous volumes; one that is gone already is fine."""
+        """Remove it with the volumes that are its own; one that is gone already is fine."""
 
     @abc.abstractmethod
     async def container_logs(self, container: str, *, tail: int | None) -> bytes:
@@ -190,6 +206,13 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     async def remove_volume(self, name: str) -> None:
         """Remove a volume; ``Conflict`` if a container has it, running or not."""
+
+    async def fill_volume(self, container: str, target: str, *, directory: Path) -> None:
+        """Copy a directory of ours into the volume that a container has at ``target``; ``Conflict`` if it was ever started.
+
+        Needed of engines alone that do not share our file system.
+        """
+        raise EngineError("This container engine mounts directories.")
 
     # Images.
 

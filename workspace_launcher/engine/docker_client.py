@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import requests
 import requests.adapters
 from docker.api.client import APIClient
+from docker.errors import APIError
 from docker.tls import TLSConfig
 
 from ..errors import EngineUnavailable, NotFound
@@ -83,6 +84,9 @@ class Client(APIClient):
             answer: Any = self.version(api_version=False)
         except ValueError:
             answer = None
+        except APIError as error:
+            said = " ".join(str(error.explanation).split()).rstrip(".")
+            raise EngineUnavailable(f"What answers at {host} refuses to speak of itself: {said}.") from None
         if not isinstance(answer, dict):
             raise EngineUnavailable(f"What answers at {host} is no container engine.")
         self.engine_version: dict[str, Any] = answer

@@ -74,6 +74,7 @@ class DockerConnection:
             with self._lock:
                 if client is not None and self._client is client:
                     self._client = None
+                    client.close()
         return ours
 
     async def quick(self, call: Callable[[Client], T]) -> T:

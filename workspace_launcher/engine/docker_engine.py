@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import quote
-
-import requests
-from docker.errors import APIError
+from typing import IO
 
 from ..engine_models import (
     Container,
@@ -27,13 +21,16 @@ from ..engine_models import (
     NetworkJoin,
     Volume,
 )
-from ..errors import Conflict, EngineError, EngineUnavailable, NotFound
+from ..errors import Conflict, EngineError, NotFound
 from . import (
     answers,
     arguments,
     docker_build,
     docker_commit,
+    docker_containers,
+    docker_events,
     docker_exec,
+    docker_logs,
     docker_networks,
     docker_registry,
     docker_volumes,
@@ -43,10 +40,9 @@ from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_credentials import DockerCredentials
 from .docker_host import Tls
-from .docker_streams import stream
-from .multiplexed import Frames
+from .docker_tunnels import Tunnels
 
-SUBSCRIBED = EngineEvent(kind="engine", action="subscribed", id="", attributes={})
+ANY_ADDRESS = ("", "0.0.0.0", "::")
 
 
 class DockerEngine(Engine):
@@ -64,6 +60,11 @@ class DockerEngine(Engine):
         Seconds that it may leave an ordinary call without an answer.
     quick_workers, slow_workers
         Threads for calls of milliseconds and for long ones.
+    shares_file_system
+        Whether it mounts the directories that we see; ``None`` to tell by its address: this machine's or another's.
+    publish_address
+        The address of its host on which it is to publish ports; empty for loopback, which an engine behind ssh is
+        reached on through ssh, and no other on another machine.
     complete_archives
         Commit in the way that any engine takes, even if this one takes a shorter one.
     """
@@ -79,6 +80,8 @@ class DockerEngine(Engine):
         timeout: float = 60.0,
         quick_workers: int = 8,
         slow_workers: int = 8,
+        shares_file_system: bool | None = None,
+        publish_address: str = "",
         complete_archives: bool = False,
     ) -> None:
         files = (tls_ca, tls_certificate, tls_key)
@@ -89,25 +92,58 @@ class DockerEngine(Engine):
         self._quick = self._connection.quick
         self._slow = self._connection.slow
         self._committer = docker_commit.Committer(self._connection, complete_archives=complete_archives)
+        self._shares_file_system = shares_file_system
+        self._publish_address = publish_address
+        self._tunnels = Tunnels(self._connection)
 
     @property
     def shares_file_system(self) -> bool:
-        """Whether the engine mounts the directories that we see: it is reached by a socket of this machine."""
+        """Whether the engine mounts the directories that we see: by the setting, else if it is on this machine."""
+        return self.is_local if self._shares_file_system is None else self._shares_file_system
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on this machine, by its address."""
         return self._connection.host.local
 
     @property
     def publish_host(self) -> str:
-        """The host by which published ports are reached."""
+        """The host by which ports published on all addresses are reached."""
         return self._connection.host.hostname
+
+    @property
+    def publish_address(self) -> str | None:
+        """The address to publish ports on."""
+        if self._publish_address:
+            return self._publish_address
+        return "127.0.0.1" if self.is_local or self._tunnelled else None
+
+    @property
+    def _tunnelled(self) -> bool:
+        """Whether published ports are reached through ssh."""
+        host = self._connection.host
+        return host.scheme == "ssh" and not host.local and not self._publish_address
+
+    async def reach(self, container: Container, port: int) -> tuple[str, int] | None:
+        """Find the way to a published port: by its address, or through ssh."""
+        binding = container.ports.get(port)
+        if binding is None:
+            return None
+        address, number = binding
+        if self._tunnelled:
+            return "127.0.0.1", await self._tunnels.open(container.id, number)
+        return (self.publish_host if address in ANY_ADDRESS else address), number
 
     async def close(self) -> None:
         """Give back connections and threads, after commits that were cancelled have been cleaned up."""
         await self._committer.finish()
+        await self._tunnels.close()
         self._connection.close()
 
     async def sweep(self) -> None:
-        """Remove what commits of processes that are gone have left behind."""
+        """Remove what commits of processes that are gone, and containers that others removed, have left behind."""
         await self._slow(docker_commit.sweep)
+        await self._slow(docker_volumes.sweep)
 
     async def info(self) -> EngineInfo:
         """Ask the engine about itself."""
@@ -115,20 +151,15 @@ class DockerEngine(Engine):
 
     async def list_containers(self, *, label: str) -> list[Container]:
         """List all containers with a label."""
-
-        def call(client: Client) -> list[Container]:
-            rows: Any = client.containers(all=True, filters={"label": label})
-            return [found for row in rows if (found := _unless_gone(lambda: _container(client, row["Id"])))]  # noqa: B023
-
-        return await self._slow(call)
+        return await self._slow(lambda client: docker_containers.containers(client, label))
 
     async def inspect_container(self, container: str) -> Container:
         """Look a container up."""
-        return await self._quick(lambda client: _container(client, container))
+        return await self._quick(lambda client: docker_containers.container(client, container))
 
     async def create_container(self, spec: ContainerSpec) -> str:
         """Create a container and return its ID."""
-        return await self._quick(lambda client: _create(client, spec))
+        return await self._quick(lambda client: docker_containers.create(client, spec))
 
     async def start_container(self, container: str) -> None:
         """Start it."""
@@ -170,7 +201,7 @@ class DockerEngine(Engine):
     async def remove_container(self, container: str, *, force: bool) -> None:
         """Remove it; one that is being removed already counts as gone."""
         try:
-            await self._slow(lambda client: client.remove_container(container, v=True, force=force))
+            await self._slow(lambda client: docker_containers.remove(client, container, force=force))
         except NotFound:
             return
         except Conflict as error:
@@ -179,23 +210,11 @@ class DockerEngine(Engine):
 
     async def container_logs(self, container: str, *, tail: int | None) -> bytes:
         """Return the end of its output."""
+        return await self._slow(lambda client: docker_logs.read(client, container, tail))
 
-        def call(client: Client) -> bytes:
-            terminal = _has_terminal(client, container)
-            data = _logs(client, container, tail, follow=False).content
-            return data if terminal else Frames().feed(data)
-
-        return await self._slow(call)
-
-    async def follow_logs(self, container: str, *, tail: int | None) -> AsyncIterator[bytes]:
+    def follow_logs(self, container: str, *, tail: int | None) -> AsyncIterator[bytes]:
         """Yield its output as it comes."""
-        terminal = await self._quick(lambda client: _has_terminal(client, container))
-        frames = Frames()
-        pieces = stream(self._connection, lambda client: _logs(client, container, tail, follow=True))
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
-                if output := piece if terminal else frames.feed(piece):
-                    yield output
+        return docker_logs.follow(self._connection, container, tail)
 
     async def container_stats(self, container: str) -> ContainerStats:
         """Measure what it uses; the engine takes two samples, a second apart."""
@@ -254,20 +273,17 @@ class DockerEngine(Engine):
         """Remove a volume."""
         await self._slow(lambda client: client.remove_volume(name))
 
+    async def fill_volume(self, container: str, target: str, *, directory: Path) -> None:
+        """Copy a directory into a volume of a container that was never started."""
+        await self._slow(lambda client: docker_volumes.fill(client, container, target, directory))
+
     async def inspect_image(self, image: str) -> Image:
         """Look an image up."""
-        return await self._quick(lambda client: _image(client, image))
+        return await self._quick(lambda client: docker_containers.image(client, image))
 
     async def list_images(self, *, label: str | None = None) -> list[Image]:
         """List the tagged images."""
-        filters: dict[str, Any] = {"dangling": False, **({"label": label} if label else {})}
-
-        def call(client: Client) -> list[Image]:
-            rows: Any = client.images(filters=filters)
-            found = [_unless_gone(lambda: _image(client, row["Id"])) for row in rows]  # noqa: B023
-            return [image for image in found if image and image.tags]
-
-        return await self._slow(call)
+        return await self._slow(lambda client: docker_containers.images(client, label))
 
     async def tag_image(self, image: str, *, reference: str) -> None:
         """Give an image another reference."""
@@ -336,65 +352,6 @@ class DockerEngine(Engine):
         """Search for repositories."""
         return await docker_registry.search(self._connection, term, limit)
 
-    async def events(self) -> AsyncGenerator[EngineEvent, None]:
+    def events(self) -> AsyncGenerator[EngineEvent, None]:
         """Yield what happens from now on."""
-        rest = b""
-        pieces = stream(self._connection, _events)
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
-                if not piece:
-                    yield SUBSCRIBED
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    if line.strip():
-                        yield answers.event(json.loads(line))
-        raise EngineUnavailable(f"The container engine at {self._connection.host} ended the connection.")
-
-
-def _create(client: Client, spec: ContainerSpec) -> str:
-    params, body = {"name": spec.name}, arguments.container_body(spec)
-    identifier = str(client.call("POST", "/containers/create", params=params, json=body).json()["Id"])
-    try:
-        for join in spec.joins:
-            docker_networks.join(client, identifier, join)
-    except BaseException:
-        client.remove_container(identifier, v=True, force=True)
-        raise
-    return identifier
-
-
-def _container(client: Client, identifier: str) -> Container:
-    return answers.container(client.container(identifier))
-
-
-def _image(client: Client, identifier: str) -> Image:
-    return answers.image(client.image(identifier))
-
-
-def _has_terminal(client: Client, container: str) -> bool:
-    return bool((client.container(container).get("Config") or {}).get("Tty"))
-
-
-def _logs(client: Client, container: str, tail: int | None, *, follow: bool) -> requests.Response:
-    params = {"stdout": "1", "stderr": "1", "follow": str(int(follow)), "tail": "all" if tail is None else str(tail)}
-    return client.call("GET", f"/containers/{quote(container, safe='')}/logs", params=params, stream=follow)
-
-
-def _events(client: Client) -> requests.Response:
-    # The engine answers a moment before it subscribes; asked for what has been since its own present time, it misses nothing.
-    system: Any = client.info()
-    moment = answers.parse_time(system.get("SystemTime"))
-    fraction = re.search(r"\.(\d+)", str(system.get("SystemTime")))
-    since = f"{int(moment.timestamp())}.{fraction[1][:9].ljust(9, '0') if fraction else '0'}" if moment else ""
-    params = {"filters": json.dumps({"type": ["container", "image"]}), **({"since": since} if since else {})}
-    return client.call("GET", "/events", params=params, stream=True)
-
-
-def _unless_gone(look: Callable[[], Any]) -> Any:
-    """Return what a look-up gives; ``None`` if it has gone since it was listed."""
-    try:
-        return look()
-    except APIError as error:
-        if error.response is not None and error.response.status_code == 404:
-            return None
-        raise
+        return docker_events.follow(self._connection)

@@ -41,6 +41,10 @@ _SENTENCES: tuple[tuple[str, type[LauncherError], str | None], ...] = (
     ),
 )
 
+_ADVICE = {
+    "mount_source_missing": ". If the engine is on another machine, set EngineConfig.shares_file_system to 'no'.",
+}
+
 
 def from_engine(message: str, status: int | None) -> LauncherError:
     """Turn a refusal of the engine into one of our errors.
@@ -55,7 +59,7 @@ def from_engine(message: str, status: int | None) -> LauncherError:
     message = " ".join(message.split()) or "The container engine gave no reason."
     for pattern, error, reason in _SENTENCES:
         if re.search(pattern, message, re.IGNORECASE):
-            return error(message, reason=reason)
+            return error(message + _ADVICE.get(reason or "", ""), reason=reason)
     if status == 404:
         return NotFound(message)
     if status == 409:
@@ -117,7 +121,7 @@ def _reason(error: BaseException) -> str:
     words = ""
     for one in _chain(error):
         if isinstance(one, ssl.SSLError):
-            return f"TLS: {getattr(one, 'verify_message', '') or one.reason or 'failed'}".lower()
+            return _tls_reason(one)
         if isinstance(one, OSError) and one.strerror and not isinstance(one, requests.exceptions.RequestException):
             words = one.strerror
         elif isinstance(one, docker_errors.TLSParameterError):
@@ -126,3 +130,20 @@ def _reason(error: BaseException) -> str:
             return one.message
     words = words or "the connection was lost"
     return words[:1].lower() + words[1:].rstrip(".")
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    """Say which side did not like the other's certificate, where it was that."""
+    reason = (error.reason or "").lower().replace("_", " ")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its TLS certificate is not the right one ({error.verify_message.rstrip('.')})"
+    if "alert" in reason and re.search("certificate|unknown ca", reason):
+        return f"it does not accept our TLS certificate, or wants one ({reason})"
+    if isinstance(error, ssl.SSLEOFError):
+        # Its alert is lost where we were still writing. Or it has died in the middle.
+        return "it ended the TLS connection: perhaps it does not accept our TLS certificate, or wants one"
+    if reason in ("wrong version number", "http request"):
+        return "it does not speak TLS"
+    if "PEM" in str(error):
+        return "one of the certificate files for TLS cannot be used"
+    return f"TLS failed ({reason or error.strerror})"

@@ -16,13 +16,16 @@ from typing import Any
 import requests
 
 from ..engine_models import ExecResult
-from ..errors import Conflict, LauncherError, WorkspaceStopped, WorkspaceTimeout
+from ..errors import Conflict, LauncherError, NotFound, WorkspaceStopped, WorkspaceTimeout
 from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_streams import stream
 from .multiplexed import Frames
 
 MARK = "WORKSPACE_LAUNCHER_EXEC"
+
+KILLED = 137
+"""Exit code of what SIGKILL ended: by itself, or with its container."""
 
 # Again until none is left: one may fork while the others die. The killing shell does not bear the mark itself.
 _KILL = (
@@ -50,23 +53,51 @@ async def execute(
         # It does not run, or is paused; the engine's sentence says which.
         raise WorkspaceStopped(error.message) from None
     output = bytearray()
+
+    async def run() -> int | None:
+        await _collect(connection, identifier, output, output_limit)
+        return await _exit_code(connection, container, identifier)
+
     try:
-        await asyncio.wait_for(_collect(connection, identifier, output, output_limit), timeout)
+        exit_code = await asyncio.wait_for(run(), timeout)
     except asyncio.TimeoutError:
-        await _kill(connection, container, user, mark)
+        await _kill(connection, container, user, mark, identifier)
         raise WorkspaceTimeout(
             f"The command did not end within {timeout:g} s and was killed.", reason="command_timeout"
         ) from None
     except asyncio.CancelledError:
-        await asyncio.shield(_kill(connection, container, user, mark))
+        await asyncio.shield(_kill(connection, container, user, mark, identifier))
         raise
     except Conflict as error:
         raise WorkspaceStopped(error.message) from None
-    answer = await connection.quick(lambda client: client.exec_inspect(identifier))
-    exit_code = answer.get("ExitCode")
     if exit_code is None:
         raise WorkspaceStopped("The workspace stopped while the command ran.")
-    return ExecResult(exit_code=int(exit_code), output=bytes(output))
+    return ExecResult(exit_code=exit_code, output=bytes(output))
+
+
+async def _exit_code(connection: DockerConnection, container: str, identifier: str) -> int | None:
+    """Ask how a command ended; ``None`` if it did because its container did."""
+    pause = 0.01
+    try:
+        # Its output may end before it does: it closed it, or the connection was cut.
+        while (answer := await _state(connection, identifier)).get("Running"):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.5)
+        if answer.get("ExitCode") not in (None, KILLED):
+            return int(answer["ExitCode"])
+        # The engine may hear of the command's end before that of the container.
+        for _ in range(10):
+            state = (await connection.quick(lambda client: client.container(container)))["State"]
+            if not state.get("Running"):
+                return None
+            await asyncio.sleep(0.03)
+    except NotFound:
+        return None
+    return answer.get("ExitCode")
+
+
+async def _state(connection: DockerConnection, identifier: str) -> Mapping[str, Any]:
+    return await connection.quick(lambda client: client.exec_inspect(identifier))
 
 
 async def _prepare(
@@ -96,9 +127,13 @@ async def _collect(connection: DockerConnection, identifier: str, output: bytear
             output += frames.feed(piece)[: limit - len(output)]
 
 
-async def _kill(connection: DockerConnection, container: str, user: str | None, mark: str) -> None:
+async def _kill(connection: DockerConnection, container: str, user: str | None, mark: str, killed: str) -> None:
     """Kill what bears a mark; a container that has stopped by now needs none."""
     command = ["sh", "-c", _KILL, "sh", mark]
     with contextlib.suppress(LauncherError, asyncio.TimeoutError):
-        identifier = await _prepare(connection, container, command, user, {})
-        await asyncio.wait_for(_collect(connection, identifier, bytearray(), 0), 10)
+        # Again while the command runs: the engine may have been about to start it.
+        for _ in range(5):
+            identifier = await _prepare(connection, container, command, user, {})
+            await asyncio.wait_for(_collect(connection, identifier, bytearray(), 0), 10)
+            if not (await _state(connection, killed)).get("Running"):
+                return

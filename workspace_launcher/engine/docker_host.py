@@ -8,6 +8,7 @@ and ``tls/<id>/docker/{ca,cert,key}.pem``, where ``<id>`` is the SHA-256 of the 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import os
 from collections.abc import Mapping
@@ -45,13 +46,19 @@ class DockerHost:
 
     @property
     def local(self) -> bool:
-        """Whether the engine runs on this machine, as far as its address tells."""
-        return self.scheme == "unix"
+        """Whether the engine runs on this machine, as far as its address tells: a tunnel to another looks the same."""
+        if self.scheme == "unix":
+            return True
+        name = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return name == "localhost"
 
     @property
     def hostname(self) -> str:
         """The machine on which the engine publishes ports, as seen from here."""
-        return "127.0.0.1" if self.local else urlsplit(self.url).hostname or "127.0.0.1"
+        return "127.0.0.1" if self.scheme == "unix" else urlsplit(self.url).hostname or "127.0.0.1"
 
     def __str__(self) -> str:
         """Return the address without a password, for sentences."""
@@ -128,7 +135,10 @@ def _files(place: Path, *, verify: bool) -> Tls:
     def path(name: str) -> str | None:
         return str(place / name) if (place / name).is_file() else None
 
-    return Tls(path("ca.pem"), path("cert.pem"), path("key.pem"), verify=verify)
+    tls = Tls(path("ca.pem"), path("cert.pem"), path("key.pem"), verify=verify)
+    if (tls.certificate is None) != (tls.key is None):
+        raise EngineUnavailable(f"Of cert.pem and key.pem, for TLS with the container engine, {place} has one alone.")
+    return tls
 
 
 def _current_context(folder: Path) -> str:

@@ -1,14 +1,29 @@
-"""Named volumes. Blocking functions."""
+"""Volumes: named ones, and those that live and die with a container. Blocking functions."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import secrets
+import tarfile
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from docker.errors import APIError
+from docker.errors import NotFound as Missing
+
 from ..engine_models import Volume
-from ..errors import NameTaken, NotFound
+from ..errors import Conflict, EngineError, NameTaken, NotFound
 from . import answers
 from .docker_client import Client
+
+OWN = "workspace-own-"
+"""How the names of volumes begin that are a container's own. No owner's volume is called so: theirs have a dot."""
+
+ABANDONED_AFTER = 600.0
+"""Seconds after which a volume that should be a container's own, and is no container's, is removed."""
 
 
 def create(client: Client, name: str, labels: Mapping[str, str]) -> None:
@@ -43,3 +58,88 @@ def inspect(client: Client, name: str) -> Volume:
         raise NotFound("There is no volume without a name.")
     row: Any = client.inspect_volume(name)
     return answers.volume(row, None)
+
+
+def make_own(client: Client, body: dict[str, Any]) -> list[str]:
+    """Make the volumes that are to be a container's own, write their names into the body that creates it, and return them.
+
+    Engines have volumes without a name for that, but do not mount those read-only.
+    """
+    made = []
+    for mount in body["HostConfig"]["Mounts"]:
+        if mount["Type"] == "volume" and not mount["Source"]:
+            mount["Source"] = f"{OWN}{secrets.token_hex(16)}"
+            client.create_volume(mount["Source"], driver="local")
+            made.append(mount["Source"])
+    return made
+
+
+def own(client: Client, container: str) -> list[str]:
+    """List the volumes that are a container's own."""
+    mounts = client.container(container).get("Mounts") or ()
+    return [row["Name"] for row in mounts if str(row.get("Name") or "").startswith(OWN)]
+
+
+def remove_own(client: Client, volumes: list[str]) -> None:
+    """Remove volumes that were a container's own; those that something has are left."""
+    for volume in volumes:
+        with contextlib.suppress(APIError):
+            client.remove_volume(volume)
+
+
+def sweep(client: Client) -> None:
+    """Remove what was the own of containers that others have removed."""
+    found: Any = client.volumes(filters={"dangling": "true", "name": OWN})
+    for row in found.get("Volumes") or ():
+        created = answers.parse_time(row.get("CreatedAt"))
+        # A container is made a moment after its volumes.
+        abandoned = created is None or abs(time.time() - created.timestamp()) > ABANDONED_AFTER
+        if row["Name"].startswith(OWN) and abandoned:
+            remove_own(client, [row["Name"]])
+
+
+def fill(client: Client, container: str, target: str, directory: Path) -> None:
+    """Copy a directory's content into the volume that a container has at ``target``.
+
+    The engine takes archives for containers only, and not for what they mount read-only. So another container of the same
+    image, which never runs, mounts the volume for as long as it takes. Nothing of the user's runs meanwhile.
+
+    Raises
+    ------
+    Conflict
+        If the container has been started: what runs in it could lead the archive elsewhere.
+    """
+    found = client.container(container)
+    if found["State"]["Status"] != "created":
+        raise Conflict("The container has been started already.")
+    volume = next((row["Name"] for row in found["Mounts"] if row["Destination"] == target and row.get("Name")), None)
+    if volume is None:
+        raise EngineError(f"The container has no volume at {target}.")
+    # One of this name is left from a copy that was cut off.
+    name = f"workspace-copy-{found['Id'][:12]}"
+    _remove_container(client, name)
+    mount = {"Type": "volume", "Source": volume, "Target": target, "VolumeOptions": {"NoCopy": True}}
+    body = {
+        "Image": found["Image"],
+        "Cmd": ["true"],
+        "HostConfig": {"Mounts": [mount], "NetworkMode": "none"},
+    }
+    try:
+        copy = client.call("POST", "/containers/create", params={"name": name}, json=body).json()["Id"]
+        client.call("PUT", f"/containers/{copy}/archive", params={"path": target}, data=_archive(directory))
+    finally:
+        _remove_container(client, name)
+
+
+def _archive(directory: Path) -> bytes:
+    """Pack a directory's content, with its owners and modes."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path in sorted(directory.rglob("*")):
+            tar.add(path, arcname=path.relative_to(directory).as_posix(), recursive=False)
+    return buffer.getvalue()
+
+
+def _remove_container(client: Client, name: str) -> None:
+    with contextlib.suppress(Missing):
+        client.remove_container(name, force=True)

@@ -1,0 +1,158 @@
+"""A Docker daemon of the tests' own, as on another machine: its own network, and files of ours hidden from it.
+
+It lives in network, mount and process namespaces of its own, with a pair of virtual network cards between. Killing its
+first process ends all that it has started. It listens on a Unix socket and, with TLS, on its end of the pair.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from tests.engine.certificates import Authority
+
+PORT = 2376
+
+
+class SecondDaemon:
+    """One daemon; :meth:`start` it before use, :meth:`close` it in any case.
+
+    Parameters
+    ----------
+    hidden
+        A directory that is empty for it and its containers.
+    """
+
+    def __init__(self, hidden: Path) -> None:
+        self._hidden = hidden
+        # Not pytest's own directory, whose path is too long for a socket, and not /tmp, which may lie in memory.
+        self.directory = Path(tempfile.mkdtemp(prefix="wltest-", dir="/var/tmp"))
+        self.name = self.directory.name
+        number = secrets.randbelow(1 << 14) * 4
+        self.gateway = f"10.213.{number >> 8}.{(number & 255) + 1}"
+        self.address = f"10.213.{number >> 8}.{(number & 255) + 2}"
+        self._card = f"wl{secrets.token_hex(4)}"
+        self.socket = self.directory / "docker.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.authority = Authority(self.directory / "authority")
+        self._certificate, self._key = self.authority.issue("engine", usage="serverAuth", addresses=(self.address,))
+
+    @property
+    def unix(self) -> str:
+        return f"unix://{self.socket}"
+
+    @property
+    def tcp(self) -> str:
+        return f"tcp://{self.address}:{PORT}"
+
+    def make_network(self) -> None:
+        for command in (
+            f"ip netns add {self.name}",
+            f"ip link add {self._card} type veth peer name eth0 netns {self.name}",
+            f"ip addr add {self.gateway}/30 dev {self._card}",
+            f"ip link set {self._card} up",
+            *(
+                f"ip -n {self.name} {rest}"
+                for rest in (f"addr add {self.address}/30 dev eth0", "link set eth0 up", "link set lo up")
+            ),
+        ):
+            subprocess.run(command.split(), check=True, timeout=30)
+
+    def inside(self, *command: str) -> list[str]:
+        """Return a command that runs in the daemon's network."""
+        return ["nsenter", f"--net=/run/netns/{self.name}", *command]
+
+    def start(self) -> None:
+        """Start it, perhaps again; it answers when this returns."""
+        # A killed one leaves the numbers of processes that are others by now.
+        shutil.rmtree(self.directory / "exec", ignore_errors=True)
+        (self.directory / "pid").unlink(missing_ok=True)
+        arguments = (
+            *("--data-root", f"{self.directory}/data", "--exec-root", f"{self.directory}/exec"),
+            *("--pidfile", f"{self.directory}/pid", "--host", self.unix, "--host", self.tcp, "--tlsverify"),
+            *("--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self.name}"),
+            *("--tlscacert", str(self.authority.certificate)),
+            *("--tlscert", str(self._certificate), "--tlskey", str(self._key)),
+        )
+        unshare = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+        script = f'mount -t tmpfs hidden {self._hidden} && exec dockerd "$@"'
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.inside(*unshare, "sh", "-c", script, "sh", *arguments),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError("The second daemon does not start:\n" + self.log())
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            with contextlib.closing(self.client()) as client:
+                return bool(client.ping())
+        except (docker.errors.DockerException, OSError):
+            return False
+
+    def client(self) -> Any:
+        """Return the SDK's client by the Unix socket."""
+        return docker.APIClient(base_url=self.unix, version="1.41", timeout=30)
+
+    def log(self) -> str:
+        return "\n".join((self.directory / "log").read_text(errors="replace").splitlines()[-20:])
+
+    def kill(self) -> None:
+        """End it, and all containers, as a loss of power would."""
+        if self._process is not None:
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+            for child in children.read_text().split() if children.exists() else ():
+                os.kill(int(child), signal.SIGKILL)
+            # It ends with its child, the daemon, and that with its last process. One in a frozen cgroup does not even die.
+            for _ in range(300):
+                for folder in self._cgroups():
+                    for state, thawed in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                        if (folder / state).exists():
+                            (folder / state).write_text(thawed)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(0.1)
+                    break
+            else:
+                raise AssertionError("The second daemon does not end.")
+            self._process = None
+            for folder in self._cgroups():
+                folder.rmdir()
+
+    def _cgroups(self) -> list[Path]:
+        """List the folders of its containers' cgroups, innermost first."""
+        # There is a tree for each controller (v1), or one for all (v2).
+        roots = list(Path("/sys/fs/cgroup").glob(f"**/{self.name}"))
+        folders = [*roots, *(path for root in roots for path in root.rglob("*") if path.is_dir())]
+        return sorted(folders, key=lambda folder: len(folder.parts), reverse=True)
+
+    def close(self) -> None:
+        """End it and remove every trace."""
+        with contextlib.suppress(docker.errors.DockerException, OSError), contextlib.closing(self.client()) as client:
+            for row in client.containers(all=True):
+                client.remove_container(row["Id"], force=True, v=True)
+        try:
+            self.kill()
+        finally:
+            self._remove_traces()
+
+    def _remove_traces(self) -> None:
+        subprocess.run(["ip", "netns", "del", self.name], check=False, timeout=30)
+        subprocess.run(["ip", "link", "del", self._card], check=False, timeout=30, capture_output=True)
+        shutil.rmtree(self.directory, ignore_errors=True)

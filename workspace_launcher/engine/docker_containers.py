@@ -1,0 +1,73 @@
+"""Containers and images as the engine shows them, and the making and removing of containers. Blocking functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from docker.errors import APIError
+
+from ..engine_models import Container, ContainerSpec, Image
+from . import answers, arguments, docker_networks, docker_volumes
+from .docker_client import Client
+
+T = TypeVar("T")
+
+
+def container(client: Client, identifier: str) -> Container:
+    """Look a container up."""
+    return answers.container(client.container(identifier))
+
+
+def image(client: Client, identifier: str) -> Image:
+    """Look an image up."""
+    return answers.image(client.image(identifier))
+
+
+def containers(client: Client, label: str) -> list[Container]:
+    """List all containers with a label."""
+    rows: Any = client.containers(all=True, filters={"label": label})
+    return _looked_up([row["Id"] for row in rows], lambda identifier: container(client, identifier))
+
+
+def images(client: Client, label: str | None) -> list[Image]:
+    """List the tagged images, those with a label if one is given."""
+    filters: dict[str, Any] = {"dangling": False, **({"label": label} if label else {})}
+    rows: Any = client.images(filters=filters)
+    found = _looked_up([row["Id"] for row in rows], lambda identifier: image(client, identifier))
+    return [one for one in found if one.tags]
+
+
+def _looked_up(identifiers: list[str], look: Callable[[str], T]) -> list[T]:
+    """Look up what was listed, but for what has gone since."""
+    found = []
+    for identifier in identifiers:
+        try:
+            found.append(look(identifier))
+        except APIError as error:
+            if error.response is None or error.response.status_code != 404:
+                raise
+    return found
+
+
+def create(client: Client, spec: ContainerSpec) -> str:
+    """Make a container on its networks, with the volumes that are its own, and return its ID."""
+    params, body = {"name": spec.name}, arguments.container_body(spec)
+    identifier, volumes = "", docker_volumes.make_own(client, body)
+    try:
+        identifier = str(client.call("POST", "/containers/create", params=params, json=body).json()["Id"])
+        for join in spec.joins:
+            docker_networks.join(client, identifier, join)
+    except BaseException:
+        if identifier:
+            client.remove_container(identifier, v=True, force=True)
+        docker_volumes.remove_own(client, volumes)
+        raise
+    return identifier
+
+
+def remove(client: Client, identifier: str, *, force: bool) -> None:
+    """Remove a container and the volumes that are its own."""
+    volumes = docker_volumes.own(client, identifier)
+    client.remove_container(identifier, v=True, force=force)
+    docker_volumes.remove_own(client, volumes)
