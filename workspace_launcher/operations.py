@@ -7,7 +7,6 @@ import collections
 import dataclasses
 import logging
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -20,6 +19,8 @@ KEPT = 200
 """Operations that are over and remembered."""
 PUBLISH_EVERY = 0.1
 """Seconds between two events of one operation's progress."""
+PUBLISH_LOG_EVERY = 1.0
+"""Seconds between two events that only say that its log has grown."""
 
 LONGEST_LOG = 10_000
 """Lines of an operation's log that are kept."""
@@ -128,18 +129,14 @@ class Operations:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, identifier: str, work: Work) -> None:
-        told = 0.0
         lines: collections.deque[str] = collections.deque(maxlen=LONGEST_LOG)
         self._logs[identifier] = lines
+        teller = _Teller(lambda: self._change(identifier))
 
         def report(news: Progress) -> None:
-            nonlocal told
-            now = time.monotonic()
-            publish = now - told >= PUBLISH_EVERY or news.share == 1.0
-            told = now if publish else told
             self._change(
                 identifier,
-                publish=publish,
+                publish=False,
                 progress=news.share,
                 detail=news.detail,
                 done=news.done,
@@ -147,9 +144,14 @@ class Operations:
                 seconds_left=news.seconds_left,
                 layers=news.layers,
             )
+            teller.tell_within(0 if news.share == 1.0 else PUBLISH_EVERY)
+
+        def log(line: str) -> None:
+            lines.append(line)
+            teller.tell_within(PUBLISH_LOG_EVERY)
 
         try:
-            result = await work(Reporter(report, lines.append))
+            result = await work(Reporter(report, log))
         except asyncio.CancelledError:
             self._end(identifier, OperationState.CANCELLED, detail="Cancelled.")
         except LauncherError as error:
@@ -160,6 +162,8 @@ class Operations:
             self._end(identifier, OperationState.FAILED, detail=message, error=message, reason="internal_error")
         else:
             self._end(identifier, OperationState.SUCCEEDED, detail="Done.", progress=1.0, result=to_json(result))
+        finally:
+            teller.close()
 
     def _end(self, identifier: str, state: OperationState, **changes: Any) -> None:
         self._tasks.pop(identifier, None)
@@ -177,3 +181,37 @@ class Operations:
         self._operations[operation.id] = operation
         if publish:
             self._events.publish("operation", operation, owner=operation.owner)
+
+
+class _Teller:
+    """Tells of changes no more often than is of use, and of the last of them too, however soon it followed.
+
+    Used on the event loop only.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._told = float("-inf")
+        self._due: asyncio.TimerHandle | None = None
+
+    def tell_within(self, seconds: float) -> None:
+        """Tell so long after the last time, at once where that is past."""
+        due = self._told + seconds
+        if self._due is not None and self._due.when() <= due:
+            return
+        self.close()
+        if due <= self._loop.time():
+            self._do()
+        else:
+            self._due = self._loop.call_at(due, self._do)
+
+    def close(self) -> None:
+        """Tell no more of what has been."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+    def _do(self) -> None:
+        self._told, self._due = self._loop.time(), None
+        self._tell()
