@@ -1,73 +1,10 @@
-import { UUID } from '@lumino/coreutils';
-
-import { ApiError, sentence } from './api';
 import { askAndCommit } from './commit';
-import type { ILaunchValues } from './dialogs';
-import { askLaunch, confirmRemoval, launchRequest } from './dialogs';
+import { confirmRemoval } from './dialogs/confirm';
 import type { IWorkspace } from './models';
+import { commitWords } from './operationText';
 import { Progress } from './progress';
-import { LaunchTab, openTab } from './tab';
+import { openTab } from './tab';
 import type { IContext } from './tokens';
-
-let asking = false;
-
-/** Ask what to launch, until the server takes it or the user gives up, and launch it. */
-export async function launch(context: IContext, image?: string): Promise<void> {
-  if (asking) {
-    return;
-  }
-  asking = true;
-  try {
-    await askAndLaunch(context, image ? { image } : {});
-  } finally {
-    asking = false;
-  }
-}
-
-async function askAndLaunch(
-  context: IContext,
-  initial: ILaunchValues
-): Promise<void> {
-  const { api, notices, trans } = context;
-  let values = initial;
-  let problem = '';
-  let sent = '';
-  let key = '';
-  for (;;) {
-    const entered = await askLaunch(api, trans, values, problem);
-    if (!entered) {
-      return;
-    }
-    const request = launchRequest(entered);
-    // The same request after a lost answer is the same workspace.
-    if (JSON.stringify(request) !== sent) {
-      sent = JSON.stringify(request);
-      key = UUID.uuid4();
-    }
-    const title = trans.__(
-      'Starting %1…',
-      request.name ?? trans.__('workspace')
-    );
-    const tab = context.openAfterLaunch() ? LaunchTab.open(title) : null;
-    const progress = new Progress(title);
-    let workspace: IWorkspace;
-    try {
-      workspace = await api.launch(request, key);
-    } catch (error) {
-      tab?.close();
-      progress.dismiss();
-      values = entered;
-      problem = sentence(error);
-      if (error instanceof ApiError && error.status > 0) {
-        sent = '';
-      }
-      continue;
-    }
-    tab?.say(trans.__('Starting %1…', workspace.name));
-    notices.followStart(progress, workspace, { tab });
-    return;
-  }
-}
 
 export function open(context: IContext, workspace: IWorkspace): void {
   openTab(context.api.address(workspace.url));
@@ -110,8 +47,9 @@ export async function commit(
     api.commit(workspace, request)
   );
   if (operation) {
-    const progress = new Progress(trans.__('Committing %1…', workspace.name));
-    notices.followCommit(progress, operation);
+    notices.follow(operation, commitWords(trans, operation), {
+      next: { done: reference => [notices.launchAction(reference)] }
+    });
   }
 }
 

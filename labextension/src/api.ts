@@ -3,12 +3,20 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type {
   ICommitRequest,
+  IFinding,
+  IFoundImage,
   IImage,
   IInfo,
   ILaunchRequest,
+  ILogin,
+  INetwork,
   IOperation,
+  ISnapshot,
+  IUnused,
+  IVolume,
   IWorkspace,
-  IWorkspaceKey
+  IWorkspaceKey,
+  UnusedKind
 } from './models';
 
 /** What the server refused, or that it did not answer (status 0). */
@@ -48,30 +56,106 @@ export class WorkspaceApi {
     workspace: IWorkspaceKey,
     verb: 'start' | 'stop' | 'unpause'
   ): Promise<IWorkspace> {
-    return this._json(`${pathOf(workspace)}/${verb}`, {
-      method: 'POST',
-      body: '{}'
-    });
+    return this._post(`${pathOf(workspace)}/${verb}`, {});
   }
 
-  async remove(workspace: IWorkspaceKey): Promise<void> {
-    await this.request(`${pathOf(workspace)}?force=1`, { method: 'DELETE' });
+  remove(workspace: IWorkspaceKey): Promise<void> {
+    return this._delete(`${pathOf(workspace)}?force=1`);
   }
 
   commit(
     workspace: IWorkspaceKey,
     request: ICommitRequest
   ): Promise<IOperation> {
-    return this._json(`${pathOf(workspace)}/commit`, {
-      method: 'POST',
-      body: JSON.stringify(request)
-    });
+    return this._post(`${pathOf(workspace)}/commit`, request);
   }
 
-  async cancel(operation: string): Promise<void> {
-    await this.request(`operations/${encodeURIComponent(operation)}`, {
-      method: 'DELETE'
-    });
+  removeSnapshot(snapshot: ISnapshot): Promise<void> {
+    return this._delete(`snapshots/${encodeURIComponent(snapshot.id)}`);
+  }
+
+  /** Begin to push a snapshot; without a tag, by its own. */
+  push(
+    snapshot: ISnapshot,
+    repository: string,
+    tag?: string
+  ): Promise<IOperation> {
+    const path = `snapshots/${encodeURIComponent(snapshot.id)}/push`;
+    return this._post(path, { repository, tag });
+  }
+
+  /** Begin to build an image that the server offers. */
+  build(reference: string): Promise<IOperation> {
+    return this._post('images/build', { image: reference });
+  }
+
+  /** Begin to pull an image. */
+  pull(reference: string): Promise<IOperation> {
+    return this._post('images/pull', { reference });
+  }
+
+  removeImage(reference: string): Promise<void> {
+    return this._delete(`images/${encodeURIComponent(reference)}`);
+  }
+
+  search(term: string): Promise<IFoundImage[]> {
+    return this._json(`images/search?term=${encodeURIComponent(term)}`);
+  }
+
+  volumes(): Promise<IVolume[]> {
+    return this._json('volumes');
+  }
+
+  networks(): Promise<INetwork[]> {
+    return this._json('networks');
+  }
+
+  /** Make a volume or a network. */
+  async create(kind: 'volumes' | 'networks', name: string): Promise<void> {
+    await this._post(kind, { name });
+  }
+
+  /** Remove a volume or a network that nothing uses. */
+  discard(kind: 'volumes' | 'networks', name: string): Promise<void> {
+    return this._delete(`${kind}/${encodeURIComponent(name)}`);
+  }
+
+  /** Remove what nothing uses, or only tell what that would be. */
+  prune(kinds: readonly UnusedKind[], dryRun: boolean): Promise<IUnused[]> {
+    return this._post('prune', { kinds, dry_run: dryRun });
+  }
+
+  logins(): Promise<ILogin[]> {
+    return this._json('registries');
+  }
+
+  async login(
+    registry: string,
+    username: string,
+    password: string
+  ): Promise<void> {
+    const body = JSON.stringify({ registry, username, password });
+    await this.request('registries/login', { method: 'POST', body });
+  }
+
+  async logout(registry: string): Promise<void> {
+    const body = JSON.stringify({ registry });
+    await this.request('registries/logout', { method: 'POST', body });
+  }
+
+  /** What the server finds when it looks its machine over. */
+  doctor(): Promise<IFinding[]> {
+    return this._json('doctor');
+  }
+
+  /** What an operation has written. */
+  async log(operation: string): Promise<string> {
+    const path = `operations/${encodeURIComponent(operation)}/log`;
+    return (await this.request(path)).text();
+  }
+
+  cancel(operation: string): Promise<void> {
+    return this._delete(`operations/${encodeURIComponent(operation)}`);
   }
 
   /** The address in a browser of a path from the server's root. */
@@ -89,6 +173,14 @@ export class WorkspaceApi {
 
   private async _json<T>(path: string, init?: RequestInit): Promise<T> {
     return (await (await this.request(path, init)).json()) as T;
+  }
+
+  private _post<T>(path: string, body: object): Promise<T> {
+    return this._json(path, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  private async _delete(path: string): Promise<void> {
+    await this.request(path, { method: 'DELETE' });
   }
 }
 

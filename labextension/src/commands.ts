@@ -1,19 +1,11 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
-import { InputDialog } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import {
-  allows,
-  cancel,
-  commit,
-  launch,
-  open,
-  remove,
-  start,
-  stop
-} from './actions';
+import { allows, cancel, commit, open, remove, start, stop } from './actions';
+import { choose } from './choose';
 import { newWorkspaceIcon, workspaceIcon } from './icons';
+import { launch } from './launch';
 import type { IWorkspace } from './models';
 import { keyOf } from './models';
 import type { IContext } from './tokens';
@@ -76,6 +68,7 @@ export function addCommands(
             ? found[0]
             : await choose(
                 found,
+                keyOf,
                 trans.__('%1 Container Workspace', label),
                 label
               );
@@ -108,17 +101,4 @@ export function addCommands(
       commands.notifyCommandChanged(id);
     }
   });
-}
-
-async function choose(
-  workspaces: IWorkspace[],
-  title: string,
-  okLabel: string
-): Promise<IWorkspace | undefined> {
-  const result = await InputDialog.getItem({
-    title,
-    okLabel,
-    items: workspaces.map(keyOf)
-  });
-  return workspaces.find(workspace => keyOf(workspace) === result.value);
 }

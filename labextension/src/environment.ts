@@ -10,7 +10,8 @@ import { ApiError, EnvironmentApi, sentence } from './api';
 import { askAndCommit } from './commit';
 import { workspaceIcon } from './icons';
 import type { IOperation } from './models';
-import { Progress, commitForgotten, showCommit } from './progress';
+import { commitWords } from './operationText';
+import { Progress, showOperation } from './progress';
 import { CommandIDs, ENVIRONMENT_PLUGIN_ID } from './tokens';
 
 /** Between two questions how a commit goes: a workspace has no event stream of the launcher's. */
@@ -71,8 +72,9 @@ async function follow(
   operation: IOperation
 ): Promise<void> {
   const progress = new Progress(trans.__('Committing…'));
+  const words = commitWords(trans, operation);
   let current = operation;
-  while (!showCommit(progress, trans, current)) {
+  while (!showOperation(progress, trans, current, words)) {
     await new Promise(resolve => window.setTimeout(resolve, POLL));
     try {
       current = await api.operation(operation.id);
@@ -80,8 +82,7 @@ async function follow(
       const status = error instanceof ApiError ? error.status : -1;
       // A server that does not answer right now may do so again.
       if (status !== 0 && status < 500) {
-        const text =
-          status === 404 ? commitForgotten(trans, operation) : sentence(error);
+        const text = status === 404 ? words.forgotten : sentence(error);
         progress.end('warning', text);
         return;
       }

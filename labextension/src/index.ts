@@ -11,13 +11,15 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { WorkspaceApi } from './api';
 import { addCommands } from './commands';
+import { Doctor } from './doctor';
 import environment from './environment';
 import { Notices } from './notifications';
-import { WorkspacePanel } from './panel';
+import { addResourceCommands } from './resourceCommands';
+import { WorkspacePanel } from './sidebar/panel';
 import { WorkspaceStore } from './store';
 import { addTiles } from './tiles';
-import type { IContext } from './tokens';
-import { CommandIDs, PANEL_ID, PLUGIN_ID } from './tokens';
+import type { IContext, Run } from './tokens';
+import { PANEL_ID, PLUGIN_ID } from './tokens';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: PLUGIN_ID,
@@ -42,22 +44,27 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('workspace_launcher');
     const api = new WorkspaceApi(app.serviceManager.serverSettings);
     const store = new WorkspaceStore(api);
-    const notices = new Notices(api, store, trans, image => {
-      void commands.execute(CommandIDs.launch, { image });
-    });
+    const run: Run = (id, args) => {
+      commands.execute(id, args).catch((error: unknown) => {
+        notices.problem(error);
+      });
+    };
+    const notices = new Notices(api, store, trans, run);
     let openAfterLaunch = true;
     const context: IContext = {
       api,
       store,
       notices,
+      doctor: new Doctor(api, store),
       commands,
       trans,
       openAfterLaunch: () => openAfterLaunch
     };
 
     addCommands(app, context, palette);
+    addResourceCommands(app, context, run, palette);
 
-    const panel = new WorkspacePanel(context);
+    const panel = new WorkspacePanel(context, run);
     app.shell.add(panel, 'left', { rank: 300, type: 'Workspaces' });
     restorer?.add(panel, PANEL_ID);
 

@@ -31,6 +31,14 @@ export interface ISnapshot {
   readonly size: number;
 }
 
+/** A layer of an image on its way; sizes in bytes. */
+export interface ILayer {
+  readonly id: string;
+  readonly state: string;
+  readonly done: number;
+  readonly total: number | null;
+}
+
 export interface IOperation {
   readonly id: string;
   readonly kind: string;
@@ -40,6 +48,11 @@ export interface IOperation {
   readonly detail: string;
   readonly result: unknown;
   readonly error: string | null;
+  /** Bytes, where bytes move. */
+  readonly done: number | null;
+  readonly total: number | null;
+  readonly seconds_left: number | null;
+  readonly layers: readonly ILayer[];
 }
 
 export interface IEngine {
@@ -47,22 +60,94 @@ export interface IEngine {
   readonly message: string;
 }
 
+/** What a workspace of an image gets where nothing else is asked for; sizes in bytes. */
+export interface ILaunchDefaults {
+  readonly image?: string | null;
+  readonly gpus?: number | string | null;
+  readonly cpus?: number | null;
+  readonly memory?: number | string | null;
+  readonly shm_size?: number | string | null;
+  readonly ports?: IPorts | null;
+}
+
+/** Port inside to the host's port, address and port, or any. */
+export type IPorts = Readonly<
+  Record<string, number | null | readonly [string, number | null]>
+>;
+
 export interface IImage {
   readonly reference: string;
+  /** Null where it is not on the engine's machine. */
+  readonly id: string | null;
   readonly title: string;
   readonly description: string;
   readonly kind: 'catalogue' | 'snapshot';
+  readonly size: number | null;
+  /** Bytes over the image that it is made from. */
+  readonly adds: number | null;
   readonly ready: boolean;
+  /** Whether the server can build it; another one is pulled. */
+  readonly buildable: boolean;
+  readonly problems: readonly string[];
+  readonly launch: ILaunchDefaults;
+}
+
+/** Whether an image is on the engine's machine; one that is not has to be built or pulled first. */
+export function isHere(image: IImage): boolean {
+  return image.id !== null;
+}
+
+/** A repository that a search found. */
+export interface IFoundImage {
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly official: boolean;
+}
+
+export interface ILogin {
+  readonly registry: string;
+  readonly username: string;
+}
+
+export interface IVolume {
+  readonly name: string;
+  readonly size: number | null;
+  readonly used_by: readonly string[];
+}
+
+export interface INetwork {
+  readonly name: string;
+  readonly workspaces: readonly string[];
+}
+
+export const UNUSED_KINDS = [
+  'workspaces',
+  'volumes',
+  'networks',
+  'images'
+] as const;
+
+export type UnusedKind = (typeof UNUSED_KINDS)[number];
+
+/** Something that nothing uses. */
+export interface IUnused {
+  readonly kind: 'workspace' | 'volume' | 'network' | 'image';
+  readonly name: string;
+  readonly size: number | null;
+}
+
+/** Something that the doctor looked at. */
+export interface IFinding {
+  readonly check: string;
+  readonly health: 'ok' | 'warning' | 'problem';
+  readonly found: string;
+  /** What to type in a shell of the server's machine to mend it. */
+  readonly command: string | null;
 }
 
 export interface IInfo {
-  readonly defaults: {
-    readonly image?: string | null;
-    readonly gpus?: number | string | null;
-    readonly cpus?: number | null;
-    readonly memory?: number | null;
-    readonly shm_size?: number | null;
-  };
+  readonly defaults: ILaunchDefaults;
   readonly limits: { readonly gpus?: number | null };
 }
 
@@ -73,6 +158,11 @@ export interface ILaunchRequest {
   cpus?: number | string;
   memory?: number | string;
   shm_size?: number | string;
+  volumes?: Record<string, { bind: string; mode: 'rw' | 'ro' }>;
+  networks?: readonly string[];
+  links?: Record<string, string>;
+  ports?: IPorts;
+  environment?: Record<string, string>;
 }
 
 export interface ICommitRequest {

@@ -6,12 +6,15 @@ import type { WorkspaceApi } from './api';
 import { sentence } from './api';
 import type { IOperation, IWorkspace, IWorkspaceKey } from './models';
 import { keyOf } from './models';
-import type { Progress } from './progress';
-import { LENGTH, commitForgotten, logAction, showCommit } from './progress';
+import type { IWords } from './operationText';
+import type { INext } from './progress';
+import { LENGTH, LINGER, Progress, logAction, showOperation } from './progress';
 import type { WorkspaceStore } from './store';
 import type { LaunchTab } from './tab';
 import { openTab } from './tab';
 import { clip, firstLine, formatSeconds } from './text';
+import type { Run } from './tokens';
+import { CommandIDs } from './tokens';
 
 const TICK = 250;
 
@@ -22,21 +25,32 @@ export interface IStartOptions {
   tab?: LaunchTab | null;
 }
 
+export interface IFollowOptions {
+  /** What can be done when the operation is over. */
+  next?: INext;
+  /** Called when it has succeeded. */
+  then?: () => void;
+}
+
 /** What the user is told of work that goes on, and of what went wrong. */
 export class Notices {
   constructor(
     private readonly _api: WorkspaceApi,
     private readonly _store: WorkspaceStore,
     private readonly _trans: TranslationBundle,
-    private readonly _launchFrom: (reference: string) => void
+    private readonly _run: Run
   ) {}
 
-  problem(error: unknown): void {
+  problem(error: unknown, actions: Notification.IAction[] = []): void {
     const text = sentence(error);
     Notification.error(clip(firstLine(text), LENGTH), {
       autoClose: false,
-      actions: logAction(this._trans, text)
+      actions: [...logAction(this._trans, text), ...actions]
     });
+  }
+
+  success(text: string): void {
+    Notification.success(clip(text, LENGTH), { autoClose: LINGER });
   }
 
   /** Tell how a start goes on until the workspace is ready or not. */
@@ -98,27 +112,66 @@ export class Notices {
     });
   }
 
-  /** Tell how a commit goes on until it is over. */
-  followCommit(progress: Progress, operation: IOperation): void {
+  /** Tell how an operation goes on until it is over. */
+  follow(
+    operation: IOperation,
+    words: IWords,
+    options: IFollowOptions = {}
+  ): void {
     const trans = this._trans;
+    const details = this.detailsAction(operation);
+    const progress = new Progress(words.doing, [
+      details,
+      {
+        label: trans.__('Cancel'),
+        callback: event => {
+          // How it ends is told here.
+          event.preventDefault();
+          this._run(CommandIDs.cancel, { id: operation.id });
+        }
+      }
+    ]);
+    const next: INext = { failed: () => [details], ...options.next };
     let seen = false;
     this._watch(() => {
       const known = this._store.operations.get(operation.id);
       if (!known && seen && this._store.connection === 'connected') {
-        progress.end('warning', commitForgotten(trans, operation));
+        progress.end('warning', words.forgotten);
         return true;
       }
       seen ||= known !== undefined;
-      return showCommit(progress, trans, known ?? operation, reference => [
-        {
-          label: trans.__('Launch from it'),
-          displayType: 'accent',
-          callback: () => {
-            this._launchFrom(reference);
-          }
-        }
-      ]);
+      const current = known ?? operation;
+      const over = showOperation(progress, trans, current, words, next);
+      if (over && current.state === 'succeeded') {
+        options.then?.();
+      }
+      return over;
     });
+  }
+
+  /** A button that launches from an image. */
+  launchAction(reference: string): Notification.IAction {
+    return {
+      label: this._trans.__('Launch from it'),
+      displayType: 'accent',
+      callback: () => {
+        this._run(CommandIDs.launch, { image: reference });
+      }
+    };
+  }
+
+  /** A button that shows how an operation goes in full. */
+  detailsAction(operation: IOperation): Notification.IAction {
+    return {
+      label:
+        operation.kind === 'build'
+          ? this._trans.__('Show log')
+          : this._trans.__('Details'),
+      callback: event => {
+        event.preventDefault();
+        this._run(CommandIDs.log, { id: operation.id });
+      }
+    };
   }
 
   /** Look at each change of the store, and at each tick, until `look` says that it is over. */

@@ -3,18 +3,28 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { IOperation } from './models';
+import type { IWords } from './operationText';
+import { amount } from './operationText';
 import { clip, firstLine, formatSeconds } from './text';
 
 /** How long a success stays in view; it stays in the notification centre. */
-const LINGER = 10_000;
+export const LINGER = 10_000;
+
+/** Until a toast is there, or for so long, JupyterLab loses what is said of it. */
+const APPEARS = 2000;
+
+const SOON = 50;
 
 /** JupyterLab cuts a notification's message here. */
 export const LENGTH = 140;
 
 /** A notification about work that goes on. */
 export class Progress {
-  constructor(message: string) {
-    this._id = Notification.emit(message, 'in-progress', { autoClose: false });
+  constructor(message: string, actions: Notification.IAction[] = []) {
+    this._id = Notification.emit(message, 'in-progress', {
+      autoClose: false,
+      actions
+    });
   }
 
   /** When the work began, by the browser's steady clock. */
@@ -26,7 +36,7 @@ export class Progress {
 
   tick(message: string, progress?: number): void {
     // A toast that was put out of sight stays there; the notification centre has the news all the same.
-    const visible = document.getElementById(this._id) !== null;
+    const visible = this._isVisible();
     Notification.update({
       id: this._id,
       message: clip(message, LENGTH),
@@ -41,6 +51,12 @@ export class Progress {
     message: string,
     actions: Notification.IAction[] = []
   ): void {
+    if (!this._isVisible() && performance.now() - this.since < APPEARS) {
+      window.setTimeout(() => {
+        this.end(type, message, actions);
+      }, SOON);
+      return;
+    }
     const options = {
       autoClose: type === 'error' || type === 'warning' ? false : LINGER,
       actions
@@ -61,57 +77,56 @@ export class Progress {
     Notification.dismiss(this._id);
   }
 
+  private _isVisible(): boolean {
+    return document.getElementById(this._id) !== null;
+  }
+
   private readonly _id: string;
 }
 
-/** Show how a commit stands; true when it is over. */
-export function showCommit(
+/** What can be done when work is over. */
+export interface INext {
+  readonly done?: (reference: string) => Notification.IAction[];
+  readonly failed?: (why: string) => Notification.IAction[];
+}
+
+/** Show how an operation stands; true when it is over. */
+export function showOperation(
   progress: Progress,
   trans: TranslationBundle,
   operation: IOperation,
-  next: (reference: string) => Notification.IAction[] = () => []
+  words: IWords,
+  next: INext = {}
 ): boolean {
-  const name = nameOf(operation);
   switch (operation.state) {
     case 'succeeded': {
       const reference = referenceOf(operation.result);
-      progress.end(
-        'success',
-        trans.__('Committed as %1', reference || name),
-        reference ? next(reference) : []
-      );
+      const actions = reference ? (next.done?.(reference) ?? []) : [];
+      progress.end('success', words.done(reference), actions);
       return true;
     }
     case 'failed': {
       const why = operation.error ?? trans.__('the server gives no reason.');
-      const text = trans.__('%1 was not committed: %2', name, why);
-      progress.end('error', firstLine(text), logAction(trans, why));
+      const actions = next.failed?.(why) ?? logAction(trans, why);
+      progress.end('error', firstLine(words.failed(why)), actions);
       return true;
     }
     case 'cancelled':
-      progress.end('info', trans.__('The commit of %1 was cancelled.', name));
+      progress.end('info', words.cancelled);
       return true;
     default: {
-      const { detail } = operation;
-      const text = trans.__('Committing %1… %2', name, progress.elapsed);
+      const lines = [
+        `${words.doing} ${progress.elapsed}`,
+        amount(operation, trans),
+        operation.detail
+      ];
       progress.tick(
-        detail ? `${text}\n${detail}` : text,
+        lines.filter(Boolean).join('\n'),
         operation.progress ?? undefined
       );
       return false;
     }
   }
-}
-
-/** What to say of a commit that was under way and of which the server knows nothing now. */
-export function commitForgotten(
-  trans: TranslationBundle,
-  operation: IOperation
-): string {
-  return trans.__(
-    'The server no longer knows how the commit of %1 went.',
-    nameOf(operation)
-  );
 }
 
 /** A button that shows a text in full, where it is too long for a notification. */
@@ -136,11 +151,6 @@ export function logAction(
       }
     }
   ];
-}
-
-/** The name of the workspace that an operation works on. */
-function nameOf(operation: IOperation): string {
-  return operation.target.slice(operation.target.indexOf('/') + 1);
 }
 
 function referenceOf(result: unknown): string {

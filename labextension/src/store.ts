@@ -61,6 +61,17 @@ export class WorkspaceStore implements IDisposable {
     return this._connection;
   }
 
+  /** Goes up when this page has changed what no event tells of: images, volumes, networks. */
+  get revision(): number {
+    return this._revision;
+  }
+
+  /** Let those look again who show what no event tells of. */
+  touch(): void {
+    this._revision += 1;
+    this._changed.emit();
+  }
+
   /** Whether the full state has come at least once. */
   get loaded(): boolean {
     return this._loaded;
@@ -207,6 +218,7 @@ export class WorkspaceStore implements IDisposable {
   private _world = emptyWorld();
   private _connection: Connection = 'connecting';
   private _loaded = false;
+  private _revision = 0;
   private _isDisposed = false;
   private _abort = new AbortController();
   private _wake: () => void = () => undefined;

@@ -1,1 +1,4 @@
 import './base.css';
+import './buttons.css';
+import './forms.css';
+import './sections.css';

@@ -1,14 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
-import { allows } from './actions';
-import type { IOperation, IWorkspace } from './models';
-import { concerns } from './models';
-import { formatSeconds } from './text';
-import { CommandIDs } from './tokens';
-
-export type Run = (id: string, args?: ReadonlyPartialJSONObject) => void;
+import { allows } from '../actions';
+import type { IOperation, IWorkspace } from '../models';
+import { concerns } from '../models';
+import { formatSeconds } from '../text';
+import type { Run } from '../tokens';
+import { CommandIDs } from '../tokens';
+import { OperationBar } from './operation';
 
 const LAST_STEPS = 4;
 
@@ -80,43 +79,6 @@ export function WorkspaceRow(props: IWorkspaceRowProps): React.ReactElement {
         ))}
       </div>
     </li>
-  );
-}
-
-interface IOperationBarProps {
-  readonly operation: IOperation;
-  readonly trans: TranslationBundle;
-  readonly run: Run;
-}
-
-/** Long work on a workspace, which can be cancelled. */
-function OperationBar(props: IOperationBarProps): React.ReactElement {
-  const { operation, trans, run } = props;
-  const { progress } = operation;
-  const percent = progress === null ? null : Math.round(progress * 100);
-  const label = operation.detail || operation.kind;
-  return (
-    <div className="wl-Operation">
-      <div
-        className={`wl-Progress${percent === null ? ' wl-mod-unknown' : ''}`}
-        role="progressbar"
-        aria-label={label}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={percent ?? undefined}
-      >
-        <div style={percent === null ? undefined : { width: `${percent}%` }} />
-      </div>
-      <span className="wl-Operation-detail">{label}</span>
-      <button
-        className="wl-Button"
-        onClick={() => {
-          run(CommandIDs.cancel, { id: operation.id });
-        }}
-      >
-        {trans.__('Cancel')}
-      </button>
-    </div>
   );
 }
 

@@ -31,6 +31,8 @@ export interface ITextFieldProps {
   readonly placeholder?: string;
   readonly hint?: string;
   readonly disabled?: boolean;
+  /** Not shown as it is typed, and not kept by the browser. */
+  readonly secret?: boolean;
   readonly onChange: (value: string) => void;
 }
 
@@ -40,8 +42,8 @@ export function TextField(props: ITextFieldProps): React.ReactElement {
       <input
         id={props.id}
         className="jp-mod-styled"
-        type="text"
-        autoComplete="off"
+        type={props.secret ? 'password' : 'text'}
+        autoComplete={props.secret ? 'new-password' : 'off'}
         spellCheck={false}
         value={props.value}
         placeholder={props.placeholder}

@@ -1,0 +1,119 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IImage, IOperation } from './models';
+import { formatSize } from './text';
+
+/** What is said of work that goes on, and of how it ended. */
+export interface IWords {
+  readonly doing: string;
+  readonly done: (reference: string) => string;
+  readonly failed: (why: string) => string;
+  readonly cancelled: string;
+  /** Of work that was under way and of which the server knows nothing now. */
+  readonly forgotten: string;
+}
+
+/** How many bytes of how many have moved, and how long the rest may take; empty where it is not known. */
+export function amount(
+  operation: IOperation,
+  trans: TranslationBundle
+): string {
+  const { done, total, seconds_left: left } = operation;
+  const parts: string[] = [];
+  if (done !== null && total) {
+    parts.push(trans.__('%1 of %2', formatSize(done), formatSize(total)));
+  } else if (done) {
+    parts.push(formatSize(done));
+  }
+  if (left !== null) {
+    parts.push(
+      left < 60
+        ? trans.__('%1 s left', Math.ceil(left))
+        : trans.__('%1 min left', Math.max(1, Math.round(left / 60)))
+    );
+  }
+  return parts.join(' · ');
+}
+
+/** What an operation is, for people: `Build of workspace-launcher/tensorflow:latest`. */
+export function titleOf(
+  operation: IOperation,
+  trans: TranslationBundle
+): string {
+  const { kind, target } = operation;
+  switch (kind) {
+    case 'build':
+      return trans.__('Build of %1', target);
+    case 'pull':
+      return trans.__('Pull of %1', target);
+    case 'push':
+      return trans.__('Push of %1', target);
+    case 'commit':
+      return trans.__('Commit of %1', target);
+    default:
+      return `${kind} ${target}`;
+  }
+}
+
+export function commitWords(
+  trans: TranslationBundle,
+  operation: IOperation
+): IWords {
+  const { target } = operation;
+  const name = target.slice(target.indexOf('/') + 1);
+  return {
+    doing: trans.__('Committing %1…', name),
+    done: reference => trans.__('Committed as %1', reference || name),
+    failed: why => trans.__('%1 was not committed: %2', name, why),
+    cancelled: trans.__('The commit of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the commit of %1 went.',
+      name
+    )
+  };
+}
+
+export function buildWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Building %1…', name),
+    done: () => trans.__('%1 is built.', name),
+    failed: why => trans.__('%1 was not built: %2', name, why),
+    cancelled: trans.__('The build of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the build of %1 went.',
+      name
+    )
+  };
+}
+
+export function pullWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Pulling %1…', name),
+    done: () => trans.__('%1 is here.', name),
+    failed: why => trans.__('%1 was not pulled: %2', name, why),
+    cancelled: trans.__('The pull of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the pull of %1 went.',
+      name
+    )
+  };
+}
+
+export function pushWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Pushing %1…', name),
+    done: reference => trans.__('Pushed as %1', reference || name),
+    failed: why => trans.__('%1 was not pushed: %2', name, why),
+    cancelled: trans.__('The push of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the push of %1 went.',
+      name
+    )
+  };
+}
+
+/** What is said of an image that is made ready: built where the server can, pulled otherwise. */
+export function fetchWords(trans: TranslationBundle, image: IImage): IWords {
+  const name = image.title || image.reference;
+  return image.buildable ? buildWords(trans, name) : pullWords(trans, name);
+}
