@@ -2,67 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from pathlib import Path
+from playwright.sync_api import BrowserContext, expect
 
-import docker
-import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
-
-from tests.browser.conftest import PICTURES
+from tests.browser.lab import dialog_of, launch, open_lab, open_sidebar, picture
 from tests.engine.server import RunningServer
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    owner = f"tester-{secrets.token_hex(4)}"
-    running = RunningServer(tmp_path, owner)
-    yield running
-    running.stop()
-    print(running.tail())
-    engine = docker.from_env()
-    for container in engine.containers.list(
-        all=True, filters={"label": f"workspace-launcher.owner={owner}"}, ignore_removed=True
-    ):
-        print(container.name, container.logs(tail=40).decode(errors="replace"))
-        container.remove(force=True, v=True)
-    for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={owner}"}):
-        engine.images.remove(str(image.id), force=True)
-    for network in engine.networks.list(names=[f"workspace-{owner}"]):
-        network.remove()
-    engine.close()
-
-
-def open_lab(context: BrowserContext, server: RunningServer) -> Page:
-    page = context.new_page()
-    page.goto(f"{server.url}/lab?token={server.token}")
-    page.wait_for_selector(".jp-Launcher-sectionTitle:has-text('Workspaces')")
-    return page
-
-
-def picture(page: Page, name: str) -> None:
-    PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")
-
-
-def dialog_of(page: Page, first: str) -> Locator:
-    """Return a dialog when its first field has the focus.
-
-    JupyterLab gives it that a moment after it shows the dialog: what is typed into another field meanwhile ends up there.
-    """
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label(first, exact=True)).to_be_focused()
-    return dialog
-
-
-def launch(page: Page, **fields: str) -> Locator:
-    """Fill the launch dialog and return it."""
-    page.locator(".jp-LauncherCard", has_text="New Workspace").click()
-    dialog = dialog_of(page, "Name")
-    for label, value in fields.items():
-        dialog.get_by_label(label.replace("_", " "), exact=True).fill(value)
-    return dialog
 
 
 def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> None:
@@ -91,7 +34,7 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
 
     # Commit, by the sidebar.
     page.bring_to_front()
-    page.locator(".jp-SideBar .lm-TabBar-tab[data-id='workspace-launcher-panel']").click()
+    open_sidebar(page)
     row = page.get_by_role("listitem", name="first")
     picture(page, "sidebar")
     where = f"/workspaces/{server.owner}/first"
@@ -157,7 +100,7 @@ def test_a_workspace_is_committed_from_inside(context: BrowserContext, server: R
     picture(lab, "inside-committed")
 
     page.bring_to_front()
-    page.locator(".jp-SideBar .lm-TabBar-tab[data-id='workspace-launcher-panel']").click()
+    open_sidebar(page)
     row = page.get_by_role("list", name="Snapshots").get_by_role("listitem", name=reference)
     expect(row.get_by_text("from inside")).to_be_visible()
 
