@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from traitlets import Bool, Bunch, CaselessStrEnum, Dict, Float, Int, List, TraitError, Type, Unicode, validate
+from traitlets import Bool, Bunch, CaselessStrEnum, Dict, Enum, Float, Int, List, TraitError, Type, Unicode, validate
 from traitlets.config import Configurable
 
 
@@ -74,6 +74,11 @@ class WorkspaceConfig(Configurable):
     ).tag(config=True)
     offer_ladder = Bool(
         True, help="Offer the images that the launcher can build (data science, TensorFlow, PyTorch)."
+    ).tag(config=True)
+    offer_gpu_images = Enum(
+        ["auto", "always", "never"],
+        default_value="auto",
+        help="Whether to offer the ladder's images for GPUs; 'auto': where this machine has NVIDIA's driver.",
     ).tag(config=True)
     images_directory = Unicode(
         "", help="Where the recipes of the images are that the launcher can build. Empty: those that came with it."

@@ -15,6 +15,8 @@ from .launch_request import parse_launch_request
 from .models import LaunchRequest
 from .recipes import Ladder, Recipe, shipped_recipes
 
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+"""There where the driver is loaded."""
 DEFAULTS = ("gpus", "memory", "shm_size", "ports")
 """What an image may say of its launches; the rest is for the operator's settings or the caller."""
 
@@ -55,12 +57,16 @@ class Offers:
         found = {self.default: Offer(self.default, self.default)}
         for name in self.ladder.references() if self._config.offer_ladder else ():
             recipe = self.ladder.recipe(name)
-            if recipe.offered:
+            if recipe.offered and (not recipe.gpu or self._offers_gpu_images()):
                 found[recipe.reference] = _of_recipe(recipe)
         self._read_file()
         found |= self._of_file
         found |= {reference: _described(reference, about) for reference, about in self._config.images.items()}
         return found
+
+    def _offers_gpu_images(self) -> bool:
+        wanted = self._config.offer_gpu_images
+        return wanted == "always" or (wanted == "auto" and NVIDIA_DRIVER.exists())
 
     def recipe(self, reference: str) -> Recipe | None:
         """Return how an image is made, ``None`` for one that the launcher does not make."""

@@ -139,6 +139,15 @@ def test_a_build_that_is_cancelled_leaves_nothing_nameless(serve: Serve, ladder:
     assert row_of(server, reference)["built"] is False
 
 
+def test_a_build_that_fails_at_once_gives_no_other_image_a_name(
+    serve: Serve, ladder: Describe, docker_api: Any, tiny: str
+) -> None:
+    reference = ladder("early", "ARG PARENT\nFROM ${PARENT}\nRUN exit 3\n", parent="below")
+    failed = build(serve(), reference)
+    assert failed["reason"] == "build_failed" and "Step 3/" in failed["error"]
+    assert f"{reference}-unfinished" not in [tag for row in docker_api.images() for tag in row.get("RepoTags") or ()]
+
+
 def test_what_cannot_be_built(server: RunningServer) -> None:
     assert server.api("POST", "/images/build", json={"image": "debian:12"}, status=404)["reason"] == "unknown_image"
     assert server.api("POST", "/images/build", json={"image": "No Such"}, status=400)["reason"] == "invalid_reference"

@@ -36,6 +36,7 @@ SECONDS = 3600.0
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_BEGINS = re.compile(r" : FROM ", re.IGNORECASE)
 _MADE = re.compile(r" ---> ([0-9a-f]{12,64})$")
 
 
@@ -112,7 +113,9 @@ class Build:
             number, count = int(step[1]), int(step[2])
             progress(Progress(f"Step {number} of {count}: {step[3].strip()[:120]}", share=(number - 1) / count))
         elif made:
-            self._made = made[1]
+            # What a build begins from is another's image, with a name of its own.
+            if not _BEGINS.search(self._step):
+                self._made = made[1]
         elif not line.startswith((" ---> ", "Removing intermediate container ")):
             self._lines.append(line)
 

@@ -162,7 +162,10 @@ async def search(connection: DockerConnection, term: str, limit: int) -> list[Fo
     except LauncherError as error:
         if "unexpected status code" in error.message.lower():
             raise InvalidRequest("That registry has no search.", reason="no_search") from None
-        raise _again(error) from None
+        found = _again(error)
+        if isinstance(found, RegistryUnreachable):
+            raise RegistryUnreachable("The registry that is searched does not answer the container engine.") from None
+        raise found from None
     return [
         FoundImage(
             name=str(row.get("name") or ""),
