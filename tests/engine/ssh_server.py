@@ -128,11 +128,11 @@ class SshServer:
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
-                state = (process / "stat").read_text().rpartition(")")[2].split()
+                name, _, state = (process / "stat").read_text().rpartition(")")
             except OSError:
                 continue
             ours = str(self.directory).encode()
-            if state[0] == "Z" and "(ssh)" in (process / "stat").read_text():
+            if state.split()[0] == "Z" and name.endswith("(ssh"):
                 found.append(f"{process.name}: dead")
             elif words[0].endswith(b"ssh") and any(ours in word for word in words):
                 found.append(f"{process.name}: {b' '.join(words).decode()}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from tests.engine.second_process import free_port
@@ -22,7 +24,8 @@ def owner(owner: str, docker_api: Any) -> Iterator[str]:
     for row in docker_api.volumes(filters={"label": f"workspace-launcher.volume.owner={owner}"})["Volumes"] or ():
         docker_api.remove_volume(row["Name"], force=True)
     for row in docker_api.networks(filters={"label": f"workspace-launcher.network.owner={owner}"}):
-        docker_api.remove_network(row["Id"])
+        with contextlib.suppress(docker.errors.NotFound):  # a server that still runs clears up too
+            docker_api.remove_network(row["Id"])
 
 
 def run(server: RunningServer, name: str, *command: str) -> tuple[int, str]:

@@ -50,6 +50,8 @@ class Shell:
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
+            # Whoever runs the tests in the background has them ignore it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *words: str, status: int = 0, **environment: str) -> tuple[str, str]:
