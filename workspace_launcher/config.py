@@ -133,7 +133,7 @@ class WorkspaceConfig(Configurable):
     ready_timeout = Float(60.0, help="Seconds a workspace's JupyterLab may take to answer for the first time.").tag(
         config=True
     )
-    probe_interval = Float(0.015, help="Seconds between two looks whether it answers.").tag(config=True)
+    probe_interval = Float(0.01, help="Seconds between two looks whether it answers.").tag(config=True)
     stop_timeout = Int(5, help="Seconds a workspace may take to stop before it is killed.").tag(config=True)
     data_directory = Unicode(
         "",
