@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,16 @@ class ExecResult:
 
     exit_code: int
     output: bytes
+
+
+class PathChange(NamedTuple):
+    """A path of a container's file system that is not as in its image. A tuple: there can be hundreds of thousands.
+
+    A directory that was replaced may be told as deleted, with what is in it now as added.
+    """
+
+    path: str
+    kind: Literal["added", "modified", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.contract import fake_programs
-from workspace_launcher.engine_models import Container, ContainerSpec, EngineEvent, Image, PublishedPort
+from workspace_launcher.engine_models import Container, ContainerSpec, EngineEvent, Image, PathChange, PublishedPort
 from workspace_launcher.errors import Conflict, EngineError, LauncherError
 from workspace_launcher.launch_directory import MOUNT_POINT
 
@@ -49,6 +49,7 @@ class FakeContainer:
         """Set, and made anew, when there is output or it ends."""
         self.thawed = asyncio.Event()
         self.committing = False
+        self.changes: list[PathChange] = []
         self._task: asyncio.Task[None] | None = None
         self._servers: list[asyncio.Server] = []
 
@@ -74,6 +75,10 @@ class FakeContainer:
             shm_size=spec.shm_size or DEFAULT_SHM_SIZE,
             mounts=spec.mounts,
         )
+
+    def touch(self, path: str) -> None:
+        """Make a file."""
+        self.changes.append(PathChange(path, "added"))
 
     @property
     def is_up(self) -> bool:

@@ -25,10 +25,12 @@ from workspace_launcher.engine_models import (
     Image,
     Network,
     NetworkJoin,
+    PathChange,
     Volume,
 )
 from workspace_launcher.errors import (
     Busy,
+    EngineError,
     EngineUnavailable,
     InvalidRequest,
     LauncherError,
@@ -178,17 +180,33 @@ class FakeEngine(Engine):
             found = host.find(container)
             if found.status != "running":
                 raise WorkspaceStopped(f"Container {found.id} is {found.status}.")
+            if command[0] == "touch":
+                found.touch(command[1])
+                return ExecResult(0, b"")
             if command[0] not in fake_programs.PROGRAMS:
                 return ExecResult(126, f'exec: "{command[0]}": executable file not found'.encode())
-            output = bytearray()
-            program = fake_programs.run(command, {**found.environment, **(environment or {})}, output.extend)
-            try:
-                code = await asyncio.wait_for(program, timeout)
-            except asyncio.TimeoutError:
-                raise WorkspaceTimeout(
-                    f"The command did not end within {timeout:g} s and was killed.", reason="command_timeout"
-                ) from None
-            return ExecResult(code, bytes(output[:output_limit]))
+            return await _run(command, {**found.environment, **(environment or {})}, timeout, output_limit)
+
+    async def container_changes(self, container: str) -> tuple[PathChange, ...]:
+        async with self._call("container_changes") as host:
+            return tuple(host.find(container).changes)
+
+    async def run_once(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        memory: int = 2 << 30,
+        timeout: float = 60.0,
+        output_limit: int = 1 << 20,
+    ) -> ExecResult:
+        async with self._call("run_once") as host:
+            found = host.images.find(image)
+            if command[0] not in fake_programs.PROGRAMS:
+                raise EngineError(f"exec: {command[0]}: no such file", reason="command_not_found")
+            return await _run(command, {**found.environment, **(environment or {})}, timeout, output_limit)
 
     # Networks and volumes.
 
@@ -346,6 +364,17 @@ class FakeEngine(Engine):
                 queue.task_done()
         finally:
             host.leave(queue)
+
+
+async def _run(command: Sequence[str], environment: Mapping[str, str], timeout: float, limit: int) -> ExecResult:
+    output = bytearray()
+    try:
+        code = await asyncio.wait_for(fake_programs.run(command, environment, output.extend), timeout)
+    except asyncio.TimeoutError:
+        raise WorkspaceTimeout(
+            f"The command did not end within {timeout:g} s and was killed.", reason="command_timeout"
+        ) from None
+    return ExecResult(code, bytes(output[:limit]))
 
 
 def _tail(output: bytes, lines: int | None) -> bytes:

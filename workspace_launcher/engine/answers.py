@@ -5,10 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
-from ..engine_models import Container, ContainerStats, EngineEvent, EngineInfo, Image, Mount, Network, Volume
+from ..engine_models import (
+    Container,
+    ContainerStats,
+    EngineEvent,
+    EngineInfo,
+    Image,
+    Mount,
+    Network,
+    PathChange,
+    Volume,
+)
 
+_KINDS: dict[Any, Literal["added", "modified", "deleted"]] = {0: "modified", 1: "added", 2: "deleted"}
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?$")
 
 
@@ -99,6 +110,11 @@ def _exposed(ports: Iterable[str]) -> Iterable[int]:
         number, _, protocol = name.partition("/")
         if number.isdigit() and protocol in ("", "tcp"):
             yield int(number)
+
+
+def changes(rows: Iterable[Mapping[str, Any]] | None) -> tuple[PathChange, ...]:
+    """Read the answer of ``GET /containers/{id}/changes``, which is null where nothing changed."""
+    return tuple(PathChange(row["Path"], _KINDS[row["Kind"]]) for row in rows or () if row.get("Kind") in _KINDS)
 
 
 def volume(body: Mapping[str, Any], size: int | None) -> Volume:

@@ -28,6 +28,7 @@ from ..engine_models import (
     Login,
     Network,
     NetworkJoin,
+    PathChange,
     Volume,
 )
 from ..errors import EngineError
@@ -169,6 +170,34 @@ class Engine(abc.ABC):
 
         ``WorkspaceStopped`` if it does not run, ``WorkspaceTimeout`` after ``timeout`` seconds (the command is killed);
         output beyond ``output_limit`` bytes is cut.
+        """
+
+    @abc.abstractmethod
+    async def container_changes(self, container: str) -> tuple[PathChange, ...]:
+        """List what differs from its image, running or not, without pausing it; what is mounted in it is not looked into.
+
+        A directory counts as modified where something in it does. Mount points, and what the engine itself writes
+        (``/etc/hosts``), may be among them.
+        """
+
+    @abc.abstractmethod
+    async def run_once(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        memory: int = 2 << 30,
+        timeout: float = 60.0,
+        output_limit: int = 1 << 20,
+    ) -> ExecResult:
+        """Run a command in an image, in a container of its own that is removed in any case, and return its output.
+
+        The image's entry point does not run. The container has no network, no mounts, no capabilities, a read-only file
+        system and ``memory`` bytes; ``user`` is the image's own unless another is given. The output should be text: an
+        engine may not keep other bytes. ``NotFound`` if there is no such image, ``EngineError`` (``command_not_found``)
+        if it has no such program, ``WorkspaceTimeout`` after ``timeout`` seconds.
         """
 
     # Networks.

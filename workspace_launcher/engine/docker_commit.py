@@ -271,11 +271,11 @@ def sweep(client: Client) -> None:
     """Remove the intermediates of processes that have ended. Blocks."""
     rows: Any = client.images(filters={"label": INTERMEDIATE, "dangling": True})
     for row in rows:
-        if _forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
+        if forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
             remove_unnamed(client, row["Id"])
 
 
-def _forgotten(made_by: str, created: float) -> bool:
+def forgotten(made_by: str, created: float) -> bool:
     """Whether nobody works on an intermediate any more, by its label and its time in seconds since 1970."""
     if abs(time.time() - created) > FORGOTTEN:
         return True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from docker.errors import APIError
 
-from ..engine_models import Container, ContainerSpec, Image
+from ..engine_models import Container, ContainerSpec, Image, PathChange
 from . import answers, arguments, docker_networks, docker_volumes
 from .docker_client import Client
 
@@ -28,6 +29,11 @@ def containers(client: Client, label: str) -> list[Container]:
     """List all containers with a label."""
     rows: Any = client.containers(all=True, filters={"label": label})
     return _looked_up([row["Id"] for row in rows], lambda identifier: container(client, identifier))
+
+
+def changes(client: Client, identifier: str) -> tuple[PathChange, ...]:
+    """List what differs in a container from its image; some 100,000 paths take a second."""
+    return answers.changes(client.call("GET", f"/containers/{quote(identifier, safe='')}/changes").json())
 
 
 def images(client: Client, label: str | None) -> list[Image]:

@@ -19,6 +19,7 @@ from ..engine_models import (
     Image,
     Network,
     NetworkJoin,
+    PathChange,
     Volume,
 )
 from ..errors import Conflict, EngineError, NotFound
@@ -32,6 +33,7 @@ from . import (
     docker_exec,
     docker_logs,
     docker_networks,
+    docker_once,
     docker_registry,
     docker_volumes,
 )
@@ -144,6 +146,7 @@ class DockerEngine(Engine):
         """Remove what commits of processes that are gone, and containers that others removed, have left behind."""
         await self._slow(docker_commit.sweep)
         await self._slow(docker_volumes.sweep)
+        await self._slow(docker_once.sweep)
 
     async def info(self) -> EngineInfo:
         """Ask the engine about itself."""
@@ -240,6 +243,25 @@ class DockerEngine(Engine):
             timeout=timeout,
             output_limit=output_limit,
         )
+
+    async def container_changes(self, container: str) -> tuple[PathChange, ...]:
+        """List what differs from its image."""
+        return await self._slow(lambda client: docker_containers.changes(client, container))
+
+    async def run_once(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        memory: int = 2 << 30,
+        timeout: float = 60.0,
+        output_limit: int = 1 << 20,
+    ) -> ExecResult:
+        """Run a command in an image."""
+        body = docker_once.container_body(image, command, user=user, environment=environment or {}, memory=memory)
+        return await docker_once.run(self._connection, body, timeout=timeout, output_limit=output_limit)
 
     async def ensure_network(self, name: str, *, labels: Mapping[str, str], isolated: bool = True) -> None:
         """Make a network."""
