@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import tornado
 
 from tests.unit.proxy_harness import (
     AUTH,
@@ -356,7 +357,6 @@ async def test_14_a_workspace_sets_nothing_of_ours(jupyter: Jupyter, backend: Ba
         ("Transfer-Encoding : chunked",),
         ("Content-Length: +5",),
         ("Content-Length: 0x5",),
-        ("X-One: 1", " folded: 2", "Content-Length: 5"),
         ("Content-Length: 5", "X: a\rTransfer-Encoding: chunked"),
         ("Content-Length: 5", "X: a\0b"),
     ],
@@ -370,6 +370,31 @@ async def test_15_smuggling(jupyter: Jupyter, backend: Backend, head: tuple[str,
     got = await asyncio.wait_for(reader.read(), 10)
     assert got.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501")), got
     assert not [request for request in backend.requests if "smuggled" in request.target]
+
+
+async def test_15_a_folded_header_is_refused_or_one_line(jupyter: Jupyter, backend: Backend) -> None:
+    """Tornado refuses it from 6.6 on, which needs a later Python than 3.10; those before make one line of it."""
+    lines = [
+        f"GET {PREFIX}x HTTP/1.1",
+        f"Host: {jupyter.host}",
+        AUTH,
+        "Connection: close",
+        "X-One: 1",
+        " Content-Length: 5",
+        "",
+        "",
+    ]
+    reader, writer = await jupyter.connect()
+    writer.write("\r\n".join(lines).encode())
+    got = await asyncio.wait_for(reader.read(), 10)
+    if tornado.version_info < (6, 6):
+        (request,) = backend.requests
+        values = [value for name, value in request.headers if name == "x-one"]
+        assert values == ["1 Content-Length: 5"]
+        assert request.get("content-length") is None
+    else:
+        assert got.startswith(b"HTTP/1.1 400"), got
+        assert not backend.requests
 
 
 async def test_15_the_framing_is_ours(jupyter: Jupyter, backend: Backend) -> None:
