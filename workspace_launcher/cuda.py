@@ -93,9 +93,12 @@ def unmet(environment: Mapping[str, str], driver: Version, cuda: Version | None 
     driver
         The machine's driver.
     cuda
-        The CUDA version that it says it has (``nvidia-smi``); that of the table where ``None``.
+        The CUDA version that it says it has (``nvidia-smi``); that of the table where ``None``. What a driver of a later
+        branch than the table's has is not known then, and counts as enough.
     """
     has = cuda or cuda_of_driver(driver)
+    later = cuda is None and driver.numbers[:1] > max(DRIVER_OF_CUDA.values()).numbers[:1]
+    judged = None if later else has or Version((0, 0))
     if environment.get("NVIDIA_DISABLE_REQUIRE", "").lower() in ("1", "t", "true", "y", "yes"):
         return None
     requirements = [value for name, value in sorted(environment.items()) if name.startswith("NVIDIA_REQUIRE_")]
@@ -103,7 +106,7 @@ def unmet(environment: Mapping[str, str], driver: Version, cuda: Version | None 
         return _unmet_version(parse_version(environment.get("CUDA_VERSION", "")), driver)
     for requirement in requirements:
         alternatives = requirement.split()
-        if alternatives and not any(_met(alternative, driver, has) for alternative in alternatives):
+        if alternatives and not any(_met(alternative, driver, judged) for alternative in alternatives):
             return f"It needs {alternatives[0]}; driver {driver} has CUDA {has or 'older than 10'}.{_advice(alternatives[0])}"
     return None
 
@@ -119,7 +122,7 @@ def _met(alternative: str, driver: Version, cuda: Version | None) -> bool:
     """Return whether an alternative is met. What cannot be judged here (a brand, an architecture) counts as met."""
     for constraint in alternative.split(","):
         match = _CONSTRAINT.fullmatch(constraint)
-        has = {"driver": driver, "cuda": cuda or Version((0, 0))}.get(match[1]) if match else None
+        has = {"driver": driver, "cuda": cuda}.get(match[1]) if match else None
         wanted = parse_version(match[3]) if match else None
         if match and has and wanted and not _COMPARE[match[2]](_cut(has, wanted, match[2]), wanted):
             return False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from . import cuda
+from .driver import driver_version
 from .engine.base import Engine
 from .engine_models import Image
 from .errors import InvalidRequest, NameTaken, NotFound
@@ -14,6 +16,7 @@ from .labels import SNAPSHOT_REFERENCE, snapshot_of
 from .models import CatalogueImage, Owner
 from .offers import Offer, Offers
 from .references import Reference, checked_tag_target, parse_reference
+from .versions import Version
 
 NOT_HERE = "It is not on this machine yet: build or pull it first."
 
@@ -21,12 +24,23 @@ _STARTS_LAB = re.compile(r"jupyter|start-(lab|notebook|singleuser)")
 
 
 class Catalogue:
-    """The default image, those of the settings, and each owner's snapshots."""
+    """The default image, those of the settings, and each owner's snapshots.
 
-    def __init__(self, engine: Engine, offers: Offers, *, port: int) -> None:
+    ``driver`` tells which NVIDIA driver this machine has; it is called in each question and must not block.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        offers: Offers,
+        *,
+        port: int,
+        driver: Callable[[], Version | None] = driver_version,
+    ) -> None:
         self._engine = engine
         self._offers = offers
         self._port = port
+        self._driver = driver
 
     def offers(self, reference: str) -> bool:
         """Return whether everybody may launch from an image."""
@@ -107,7 +121,18 @@ class Catalogue:
         )
 
     def problems_of(self, image: Image) -> tuple[str, ...]:
-        """Return why an image cannot be launched, a sentence each."""
+        """Return why an image cannot be launched here, a sentence each."""
+        unfit = self._unfit(image)
+        return (*self.faults_of(image), *([unfit] if unfit else []))
+
+    def _unfit(self, image: Image) -> str | None:
+        """Return why an image's CUDA does not go with the driver. Where there is none, it runs without a GPU."""
+        # Of another machine's driver nothing is known here.
+        driver = self._driver() if self._engine.is_local else None
+        return cuda.unmet(image.environment, driver) if driver else None
+
+    def faults_of(self, image: Image) -> tuple[str, ...]:
+        """Return why an image could be launched on no machine, a sentence each."""
         found = []
         loader = sorted(name for name in image.environment if name.startswith("LD_") and name != "LD_LIBRARY_PATH")
         if loader:
@@ -148,9 +173,12 @@ class Catalogue:
             )
         if image is None:
             raise InvalidRequest(f"The image {reference!r} cannot be launched. {NOT_HERE}", reason="image_missing")
-        problems = self.problems_of(image)
-        if problems:
-            raise InvalidRequest(f"The image {reference!r} cannot be launched. {problems[0]}", reason="unsafe_image")
+        faults = self.faults_of(image)
+        if faults:
+            raise InvalidRequest(f"The image {reference!r} cannot be launched. {faults[0]}", reason="unsafe_image")
+        unfit = self._unfit(image)
+        if unfit:
+            raise InvalidRequest(f"The image {reference!r} cannot be launched. {unfit}", reason="driver_too_old")
 
     # What an owner does with images.
 

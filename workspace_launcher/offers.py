@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from .config import WorkspaceConfig
+from .driver import driver_is_loaded
 from .errors import InvalidRequest, LauncherError
 from .launch_request import parse_launch_request
 from .models import LaunchRequest
 from .recipes import Ladder, Recipe, shipped_recipes
 
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
-"""There where the driver is loaded."""
 DEFAULTS = ("gpus", "memory", "shm_size", "ports")
 """What an image may say of its launches; the rest is for the operator's settings or the caller."""
 
@@ -66,7 +65,7 @@ class Offers:
 
     def _offers_gpu_images(self) -> bool:
         wanted = self._config.offer_gpu_images
-        return wanted == "always" or (wanted == "auto" and NVIDIA_DRIVER.exists())
+        return wanted == "always" or (wanted == "auto" and driver_is_loaded())
 
     def recipe(self, reference: str) -> Recipe | None:
         """Return how an image is made, ``None`` for one that the launcher does not make."""

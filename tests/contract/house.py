@@ -27,6 +27,7 @@ from workspace_launcher.snapshots import CommitRequest, SnapshotManager
 from workspace_launcher.starting import Starter
 from workspace_launcher.upkeep import Upkeep
 from workspace_launcher.view import Entry, WorkspaceView
+from workspace_launcher.versions import Version
 from workspace_launcher.volumes import VolumeManager
 from workspace_launcher.watch import EngineWatch
 from workspace_launcher.workspaces import WorkspaceManager
@@ -75,7 +76,10 @@ class House:
         self.upkeep = Upkeep(self.engine, self.view, starter, directories, own_networks, marks, log=log)
         self.volumes = VolumeManager(self.engine, self.view, config, secrets=(data,))
         self.networks = NetworkManager(self.engine, self.view)
-        images = Catalogue(self.engine, Offers(config, log), port=config.port)
+        self.driver: Version | None = None
+        """NVIDIA's, of the machine."""
+        images = Catalogue(self.engine, Offers(config, log), port=config.port, driver=lambda: self.driver)
+        self.images = images
         self.workspaces = WorkspaceManager(
             self.engine,
             self.view,

@@ -95,6 +95,14 @@ def test_the_drivers_own_word_counts() -> None:
     assert unmet({"NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}, version("545.23.06"), version("12.4")) is None
 
 
+def test_a_driver_that_is_newer_than_the_table() -> None:
+    wanted = {"NVIDIA_REQUIRE_CUDA": "cuda>=99.1"}
+    newest = str(max(DRIVER_OF_CUDA.values()))
+    assert unmet(wanted, version(newest)) is not None
+    assert unmet(wanted, version("9999.10")) is None
+    assert unmet(wanted, version("9999.10"), version("99.0")) is not None
+
+
 def test_all_requirements_must_be_met() -> None:
     both = {"NVIDIA_REQUIRE_CUDA": "cuda>=11.0", "NVIDIA_REQUIRE_DRIVER": "driver>=560"}
     assert unmet(both, version("550.54.14")) is not None

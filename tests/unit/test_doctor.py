@@ -243,6 +243,9 @@ def test_images() -> None:
     assert old.health is Health.WARNING and "570.26" in old.found
     new = finding("image cuda:1", images=cuda, gpu=dataclasses.replace(GPU, driver="570.26", cuda="12.8"))
     assert new.health is Health.OK
+    elsewhere = dataclasses.replace(ENGINE, local=False)
+    there = finding("image cuda:1", images=cuda, gpu=GPU, engine=elsewhere)
+    assert there.health is Health.OK, "this machine's driver says nothing of another's"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ FLOORS = [
         "version",
         "versions",
         "cuda",
+        "driver",
     },
     {"config", "client"},
     {"engine", "proxy", "environment"},

@@ -228,7 +228,7 @@ def _fit(what: str, it: ImageFacts, facts: Facts, remedies: Remedies) -> Finding
     environment = it.image.environment
     wanted = environment.get("CUDA_VERSION") or environment.get("NVIDIA_REQUIRE_CUDA")
     driver = parse_version(facts.gpu.driver or "")
-    if not wanted:
+    if not wanted or not facts.engine.local:
         return Finding(what, OK, found)
     if driver is None:
         return Finding(what, OK, f"{found} Its CUDA has no GPU to use here.")

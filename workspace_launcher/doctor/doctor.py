@@ -122,5 +122,5 @@ class Doctor:
             except LauncherError as error:
                 found.append(ImageFacts(reference, reference == default, None, (error.message,)))
             else:
-                found.append(ImageFacts(reference, reference == default, image, self._images.problems_of(image)))
+                found.append(ImageFacts(reference, reference == default, image, self._images.faults_of(image)))
         return tuple(found)

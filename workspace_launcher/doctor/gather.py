@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from ..driver import loaded_driver
 from .facts import GpuFacts, Machine, Socket, Space
 
 PATIENCE = 10.0
@@ -114,10 +115,9 @@ def runc() -> str | None:
 
 def gpu() -> GpuFacts:
     """Look for NVIDIA's part of the machine."""
-    loaded = re.search(r"Kernel Module(?: for \S+)?\s+(\d[\d.]+)", _read(Path("/proc/driver/nvidia/version")))
     return parse_gpu(
         devices=_devices(),
-        loaded=loaded[1] if loaded else None,
+        loaded=loaded_driver(),
         listing=run("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"),
         overview=run("nvidia-smi") or "",
         toolkit=run("nvidia-ctk", "--version") or run("nvidia-container-cli", "--version") or "",
