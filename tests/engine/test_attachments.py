@@ -55,6 +55,30 @@ def test_a_volume_is_its_users_and_outlives_workspaces(server: RunningServer, do
     assert server.api("DELETE", "/volumes/data", status=404)["reason"] == "volume_not_found"
 
 
+NOT_ROOT = """
+from workspace_launcher.launch_directory import Account
+Account.current = classmethod(lambda cls: cls(4321, 4322, "anna"))
+"""
+"""Settings by which a server of root's takes itself for somebody else's: workspaces run as that account."""
+
+
+def test_a_volume_can_be_written_by_an_account_that_is_not_root(tmp_path: Path, owner: str) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/jupyter_server_config.py").write_text(NOT_ROOT)
+    server = RunningServer(tmp_path, owner, "--WorkspaceConfig.allow_root=False")
+    try:
+        server.api("POST", "/volumes", json={"name": "data"}, status=201)
+        server.launch(name="one", volumes={"data": {"bind": "/srv/data"}})
+        assert run(server, "one", "sh", "-c", "id -u; id -g; touch /srv/data/mine && stat -c %u:%g /srv/data/mine") == (
+            0,
+            "4321\n4322\n4321:4322\n",
+        )
+        server.launch(name="two", volumes_from=["one"])
+        assert run(server, "two", "sh", "-c", "ls /srv/data; touch /srv/data/more") == (0, "mine\n")
+    finally:
+        server.stop()
+
+
 def test_volumes_that_are_not_the_callers(server: RunningServer, docker_api: Any) -> None:
     stranger = f"workspace-{server.owner}.theirs"
     docker_api.create_volume(stranger)

@@ -105,6 +105,46 @@ async def test_refusals(engine: DockerEngine, api: Any, make_spec: Make, name: s
     await engine.remove_volume(name)
 
 
+async def test_a_new_volume_is_its_first_users(engine: DockerEngine, api: Any, make_spec: Make, name: str) -> None:
+    """Under an account that is not root; what is there already, and whose it is, stays."""
+
+    def spec(place: str, user: str, volume: str = name) -> ContainerSpec:
+        mounts = (Mount(volume, "/data", volume=True), Mount(f"{volume}-ro", "/told", read_only=True, volume=True))
+        return make_spec(name=f"{name}-{place}", user=user, mounts=mounts)
+
+    await engine.create_volume(name, labels={})
+    for place, user, written in (("one", "1000:1001", 0), ("two", "1002:1002", 1), ("root", "0:0", 1)):
+        container = await engine.create_container(spec(place, user))
+        await engine.start_container(container)
+        assert (await engine.execute(container, ["touch", f"/data/{place}"], user=user)).exit_code == written, place
+        assert (await engine.execute(container, ["touch", "/told/x"], user=user)).exit_code == 1
+    listed = await engine.execute(container, ["ls", "-lnd", "/data", "/told", "/data/one"])
+    owners = [line.split()[2:4] for line in listed.output.decode().splitlines()]
+    assert owners == [["1000", "1001"]] * 3
+    assert len(api.containers(all=True)) == 3, "nothing is left beside them"
+    # An empty one that a container of root's had, and one with something of root's in it.
+    for volume, script in ((f"{name}-empty", "true"), (f"{name}-full", "touch /data/file")):
+        container = await engine.create_container(spec(f"{volume[-4:]}-first", "0:0", volume))
+        await engine.start_container(container)
+        await engine.execute(container, ["sh", "-c", script])
+        container = await engine.create_container(spec(f"{volume[-4:]}-next", "1000:1000", volume))
+        await engine.start_container(container)
+        done = await engine.execute(container, ["touch", "/data/more"], user="1000:1000")
+        assert done.exit_code == (1 if script != "true" else 0)
+
+
+async def test_a_volume_that_cannot_be_given_leaves_no_container(
+    engine: DockerEngine, api: Any, make_spec: Make, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError("cut off")
+
+    monkeypatch.setattr(docker_volumes, "_empty_of_root", fail)
+    with pytest.raises(EngineError):
+        await engine.create_container(make_spec(user="1000:1000", mounts=(Mount(name, "/data", volume=True),)))
+    assert api.containers(all=True) == []
+
+
 async def test_a_directory_of_ours_is_not_there(engine: DockerEngine, make_spec: Make, directory: Path) -> None:
     with pytest.raises(EngineError) as caught:
         await engine.create_container(make_spec(mounts=(Mount(str(directory), "/mnt"),)))

@@ -110,7 +110,10 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     async def create_container(self, spec: ContainerSpec) -> str:
-        """Create a container on its networks and return its ID. ``NameTaken`` if its name is in use, ``NotFound`` if the image is not there."""
+        """Create a container on its networks and return its ID. ``NameTaken`` if its name is in use, ``NotFound`` if the image is not there.
+
+        A named volume that is empty and root's becomes the container's user's where that is given by its numbers.
+        """
 
     @abc.abstractmethod
     async def start_container(self, container: str) -> None:

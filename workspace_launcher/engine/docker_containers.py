@@ -57,13 +57,14 @@ def _looked_up(identifiers: list[str], look: Callable[[str], T]) -> list[T]:
 
 
 def create(client: Client, spec: ContainerSpec) -> str:
-    """Make a container on its networks, with the volumes that are its own, and return its ID."""
+    """Make a container on its networks, with the volumes that are its own or new to its user, and return its ID."""
     params, body = {"name": spec.name}, arguments.container_body(spec)
     identifier, volumes = "", docker_volumes.make_own(client, body)
     try:
         identifier = str(client.call("POST", "/containers/create", params=params, json=body).json()["Id"])
         for join in spec.joins:
             docker_networks.join(client, identifier, join)
+        docker_volumes.give(client, identifier, body)
     except BaseException:
         if identifier:
             client.remove_container(identifier, v=True, force=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import secrets
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,18 +116,64 @@ def fill(client: Client, container: str, target: str, directory: Path) -> None:
     volume = next((row["Name"] for row in found["Mounts"] if row["Destination"] == target and row.get("Name")), None)
     if volume is None:
         raise EngineError(f"The container has no volume at {target}.")
-    # One of this name is left from a copy that was cut off.
-    name = f"workspace-copy-{found['Id'][:12]}"
-    _remove_container(client, name)
-    mount = {"Type": "volume", "Source": volume, "Target": target, "VolumeOptions": {"NoCopy": True}}
-    body = {
-        "Image": found["Image"],
-        "Cmd": ["true"],
-        "HostConfig": {"Mounts": [mount], "NetworkMode": "none"},
-    }
-    try:
-        copy = client.call("POST", "/containers/create", params={"name": name}, json=body).json()["Id"]
+    with _beside(client, found["Id"], found["Image"], {target: volume}) as copy:
         client.call("PUT", f"/containers/{copy}/archive", params={"path": target}, data=_archive(directory))
+
+
+def give(client: Client, container: str, body: Mapping[str, Any]) -> None:
+    """Make a container's user own the named volumes that it mounts, as far as they are empty and nobody's.
+
+    An engine makes volumes that only root can write. One with anything in it, or that somebody has been given, stays.
+
+    Parameters
+    ----------
+    container
+        Its ID; it need not have been started.
+    body
+        What it was created by. Nothing is done for root, or a user without a number.
+    """
+    user = re.fullmatch(r"(\d+):(\d+)", body.get("User") or "")
+    mounts = body["HostConfig"]["Mounts"]
+    named = [row["Source"] for row in mounts if row["Type"] == "volume" and not row["Source"].startswith(OWN)]
+    if user is None or int(user[1]) == 0 or not named:
+        return
+    places = {f"/volume-{number}": volume for number, volume in enumerate(named)}
+    with _beside(client, container, body["Image"], places) as copy:
+        for place in places:
+            folder = _empty_of_root(client, copy, place)
+            if folder is not None:
+                folder.name, folder.uid, folder.gid = place.strip("/"), int(user[1]), int(user[2])
+                packed = folder.tobuf() + bytes(2 * tarfile.BLOCKSIZE)
+                client.call("PUT", f"/containers/{copy}/archive", params={"path": "/"}, data=packed)
+
+
+def _empty_of_root(client: Client, container: str, place: str) -> tarfile.TarInfo | None:
+    """Return a directory of a container as an archive has it, if it is root's and empty; reads two entries at most."""
+    answer = client.call(
+        "GET",
+        f"/containers/{container}/archive",
+        params={"path": place},
+        headers={"Accept-Encoding": "identity"},
+        stream=True,
+    )
+    with contextlib.closing(answer), tarfile.open(fileobj=answer.raw, mode="r|") as tar:
+        folder = tar.next()
+        return folder if folder and folder.isdir() and folder.uid == 0 and tar.next() is None else None
+
+
+@contextlib.contextmanager
+def _beside(client: Client, container: str, image: str, volumes: Mapping[str, str]) -> Iterator[str]:
+    """Make another container of the same image, which never runs and mounts volumes, for a while; gives its ID."""
+    # One of this name is left from a copy that was cut off.
+    name = f"workspace-copy-{container[:12]}"
+    _remove_container(client, name)
+    mounts = [
+        {"Type": "volume", "Source": volume, "Target": target, "VolumeOptions": {"NoCopy": True}}
+        for target, volume in volumes.items()
+    ]
+    body = {"Image": image, "Cmd": ["true"], "HostConfig": {"Mounts": mounts, "NetworkMode": "none"}}
+    try:
+        yield client.call("POST", "/containers/create", params={"name": name}, json=body).json()["Id"]
     finally:
         _remove_container(client, name)
 
