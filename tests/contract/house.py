@@ -26,8 +26,8 @@ from workspace_launcher.owner_networks import OwnerNetworks
 from workspace_launcher.snapshots import CommitRequest, SnapshotManager
 from workspace_launcher.starting import Starter
 from workspace_launcher.upkeep import Upkeep
-from workspace_launcher.view import Entry, WorkspaceView
 from workspace_launcher.versions import Version
+from workspace_launcher.view import Entry, WorkspaceView
 from workspace_launcher.volumes import VolumeManager
 from workspace_launcher.watch import EngineWatch
 from workspace_launcher.workspaces import WorkspaceManager

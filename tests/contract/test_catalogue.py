@@ -30,11 +30,12 @@ async def test_one_that_fits_or_has_no_gpu_to_use_is_launched(house: House, driv
 
 async def test_one_that_does_not_fit_says_why(house: House) -> None:
     house.driver = parse_version("550.54.14")
+    assert house.driver
     reason = unmet(NEEDS, house.driver)
     assert reason and "cuda>=12.9" in reason and "575.51.03" in reason
     row = await house.images.get(ANN, CUDA)
     assert (row.ready, row.problems) == (False, (reason,))
-    with pytest.raises(InvalidRequest, match="cuda>=12.9") as refused:
+    with pytest.raises(InvalidRequest, match=r"cuda>=12\.9") as refused:
         await house.launch("cat", image=CUDA)
     assert refused.value.reason == "driver_too_old"
     assert house.nothing_is_left()

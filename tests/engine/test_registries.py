@@ -190,6 +190,9 @@ def test_tagging_makes_an_image_launchable_and_removing_ends_it(
 
 
 def test_pulls_that_fail_say_why(server: RunningServer, registry: Registry) -> None:
+    hidden = {"reference": f"{registry.host}/no/such:1"}
+    denied = ended(server, server.api("POST", "/images/pull", json=hidden, status=202))
+    assert (denied["state"], denied["reason"]) == ("failed", "registry_denied"), denied
     log_in(server, registry)
     none = ended(
         server, server.api("POST", "/images/pull", json={"reference": f"{registry.host}/no/such:1"}, status=202)
@@ -198,6 +201,9 @@ def test_pulls_that_fail_say_why(server: RunningServer, registry: Registry) -> N
     registry.stop()
     try:
         body = {"reference": f"{registry.host}/team/first:v1"}
+        down = ended(server, server.api("POST", "/images/pull", json=body, status=202))
+        assert (down["state"], down["reason"]) == ("failed", "registry_unreachable")
+        server.api("POST", "/registries/logout", json={"registry": registry.host}, status=204)
         down = ended(server, server.api("POST", "/images/pull", json=body, status=202))
         assert (down["state"], down["reason"]) == ("failed", "registry_unreachable")
         login = {"registry": registry.host, "username": USER, "password": PASSWORD}

@@ -92,7 +92,12 @@ async def pull(
             "POST", "/images/create", params=params, headers=auth_header(registry, credentials), stream=True
         )
 
-    await _follow(connection, ask, Transfer(f"Pulling {reference}", unpacks=True), progress)
+    try:
+        await _follow(connection, ask, Transfer(f"Pulling {reference}", unpacks=True), progress)
+    except RegistryUnreachable:
+        if credentials is None and await _wants_login(connection, registry):
+            raise RegistryDenied(f"The registry {registry} wants a login.", reason="registry_denied") from None
+        raise
     return await connection.quick(lambda client: answers.image(client.image(reference)))
 
 
@@ -148,6 +153,20 @@ async def login(connection: DockerConnection, registry: str, credentials: Creden
         raise _again(error) from None
     token = str(answer.get("IdentityToken") or "")
     return Credentials(credentials.username, "", token) if token else credentials
+
+
+async def _wants_login(connection: DockerConnection, registry: str) -> bool:
+    """Say whether a registry turns nobody in particular away.
+
+    For a pull from loopback, engines try again without TLS after that, and tell of the second failure alone.
+    """
+    try:
+        await login(connection, registry, Credentials("", ""))
+    except RegistryDenied:
+        return True
+    except LauncherError:
+        pass
+    return False
 
 
 async def search(connection: DockerConnection, term: str, limit: int) -> list[FoundImage]:
