@@ -134,17 +134,26 @@ class ImageBuilder:
             return None
 
     async def _can_be_had(self, text: str, report: Reporter) -> bool:
-        """Say whether the image below all others is there or can be pulled; an own one is made in Debian's place only."""
-        if text != self._ladder.recipe("base").arguments["BASE_IMAGE"] or await self._find(text) is not None:
+        """Say whether the image below all others is there or can be pulled, with the logins of whoever runs this.
+
+        An own one is made in Debian's place only: for any other, the error of the pull is raised.
+        """
+        if await self._find(text) is not None:
             return True
         reference = parse_reference(text)
         report.log(f"Pulling {reference}")
         try:
+            logins = self._engine.credential_store(None)
             await self._engine.pull_image(
-                str(reference), registry=reference.registry, credentials=None, progress=report.progress
+                str(reference),
+                registry=reference.registry,
+                credentials=await asyncio.to_thread(logins.get, reference.registry),
+                progress=report.progress,
             )
         except LauncherError as error:
             report.log(f"{reference} cannot be pulled: {error.message}")
+            if text != self._ladder.recipe("base").arguments["BASE_IMAGE"]:
+                raise
             return False
         return True
 

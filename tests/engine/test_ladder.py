@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
 import os
 import re
 import secrets
@@ -17,6 +20,7 @@ import pytest
 import requests
 
 from tests.engine.ladder import REPOSITORY, ROOT, Built, left_behind, remove_images, script_images, wait
+from tests.engine.registry import PASSWORD, USER, Registry
 from workspace_launcher.recipes import ca_bundle
 
 ADDED = {
@@ -178,15 +182,36 @@ def test_an_unknown_image_is_refused_with_those_that_there_are(ladder: Ladder) -
     assert "There is no recipe for 'cheese'. There are base" in refused.said
 
 
-def test_a_cuda_base_by_build_argument(ladder: Ladder) -> None:
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    (tmp_path / "registry").mkdir()
+    running = Registry(tmp_path / "registry")
+    yield running
+    running.stop()
+
+
+def test_a_cuda_base_from_a_private_registry(ladder: Ladder, registry: Registry, tmp_path: Path) -> None:
     """A stand-in for what cannot be pulled everywhere: the variables and labels of NVIDIA's images on our own base."""
-    standin = f"{ladder.repository}/cuda:12.9.1-cudnn"
+    standin = f"{registry.host}/nvidia/cuda:12.9.1-cudnn"
     with tempfile.TemporaryFile() as dockerfile:
         dockerfile.write(CUDA.format(base=f"{REPOSITORY}/base:latest").encode())
         dockerfile.seek(0)
         ladder.engine.images.build(fileobj=dockerfile, tag=standin, rm=True)
-    built = ladder.build("base:nvidia", "--arg", f"BASE_IMAGE={standin}")
-    assert built.code == 0, built.said
+    try:
+        said = ladder.engine.images.push(standin, auth_config={"username": USER, "password": PASSWORD})
+        assert "digest: sha256" in said, said
+        ladder.engine.images.remove(standin)
+        arguments, logins = ("base:nvidia", "--arg", f"BASE_IMAGE={standin}"), {"DOCKER_CONFIG": str(tmp_path)}
+        refused = ladder.build(*arguments, **logins)
+        assert refused.code == 1 and f"{registry.host} wants a login" in refused.said, refused.said
+        # As `docker login` keeps it.
+        auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
+        built = ladder.build(*arguments, **logins)
+        assert built.code == 0, built.said
+    finally:
+        with contextlib.suppress(docker.errors.ImageNotFound):
+            ladder.engine.images.remove(standin, force=True)
     config = ladder.image("base:nvidia").attrs["Config"]
     environment = dict(line.split("=", 1) for line in config["Env"])
     assert environment["CUDA_VERSION"] == "12.9.1"
