@@ -22,14 +22,17 @@ class Registry:
     ----------
     folder
         Its own.
+    address
+        The address of this machine that it listens on.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.host = f"127.0.0.1:{free_port()}"
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+        self.host = f"{address}:{free_port()}"
+        self.certificate = folder / "cert.pem"
         self._folder = folder
         hashed = subprocess.run(["htpasswd", "-nbB", USER, PASSWORD], check=True, capture_output=True).stdout
         (folder / "htpasswd").write_bytes(hashed.strip() + b"\n")
-        subject = ["-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"]
+        subject = ["-subj", "/CN=registry", "-addext", f"subjectAltName=IP:{address}"]
         make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         subprocess.run(
             [*make, *subject, "-days", "2", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
@@ -54,7 +57,8 @@ class Registry:
         """Start it, again after :meth:`stop`."""
         command = ["docker-registry", "serve", str(self._folder / "config.yml")]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
-        wait_until_listening(int(self.host.rpartition(":")[2]))
+        address, _, port = self.host.rpartition(":")
+        wait_until_listening(int(port), address=address)
 
     def stop(self) -> None:
         """End it; what it holds stays."""

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,17 @@ class SecondDaemon:
     ----------
     hidden
         A directory that is empty for it and its containers.
+    disk
+        How large its disk is, as ``mount`` takes it (``300m``); what is on it goes with the daemon. Empty for ours.
+    goes_outside
+        Whether its machine reaches what ours does.
     """
 
-    def __init__(self, hidden: Path) -> None:
+    def __init__(self, hidden: Path, *, disk: str = "", goes_outside: bool = False) -> None:
         self._hidden = hidden
+        self._disk = disk
+        self._trusts: dict[str, Path] = {}
+        self._goes_outside = goes_outside
         # Not pytest's own directory, whose path is too long for a socket, and not /tmp, which may lie in memory.
         self.directory = Path(tempfile.mkdtemp(prefix="wltest-", dir="/var/tmp"))
         self.name = self.directory.name
@@ -63,10 +71,30 @@ class SecondDaemon:
             f"ip link set {self._card} up",
             *(
                 f"ip -n {self.name} {rest}"
-                for rest in (f"addr add {self.address}/30 dev eth0", "link set eth0 up", "link set lo up")
+                for rest in (
+                    f"addr add {self.address}/30 dev eth0",
+                    "link set eth0 up",
+                    "link set lo up",
+                    f"route add default via {self.gateway}",
+                )
             ),
         ):
             subprocess.run(command.split(), check=True, timeout=30)
+        if self._goes_outside:
+            for rule in self._rules():
+                subprocess.run(["iptables", *rule.split()], check=True, timeout=30)
+
+    def _rules(self, what: str = "-I") -> tuple[str, ...]:
+        """Return what our machine must let through for it; ``-D`` in place of ``-I`` ends that."""
+        return (
+            f"-t nat {what} POSTROUTING -s {self.address}/32 ! -o {self._card} -j MASQUERADE",
+            f"{what} FORWARD -i {self._card} -j ACCEPT",
+            f"{what} FORWARD -o {self._card} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        )
+
+    def trust(self, registry: str, certificate: Path) -> None:
+        """Have it know a registry by a certificate, from its next start on."""
+        self._trusts[registry] = certificate
 
     def inside(self, *command: str) -> list[str]:
         """Return a command that runs in the daemon's network."""
@@ -85,7 +113,7 @@ class SecondDaemon:
             *("--tlscert", str(self._certificate), "--tlskey", str(self._key)),
         )
         unshare = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-        script = f'mount -t tmpfs hidden {self._hidden} && exec dockerd "$@"'
+        script = " && ".join([f"mount -t tmpfs hidden {self._hidden}", *self._own_files(), 'exec dockerd "$@"'])
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.inside(*unshare, "sh", "-c", script, "sh", *arguments),
@@ -99,6 +127,18 @@ class SecondDaemon:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("The second daemon does not start:\n" + self.log())
             time.sleep(0.02)
+
+    def _own_files(self) -> Iterator[str]:
+        """Yield commands that mount what it alone sees."""
+        if self._disk:
+            (self.directory / "data").mkdir(exist_ok=True)
+            yield f"mount -t tmpfs -o size={self._disk} disk {self.directory}/data"
+        if self._trusts:
+            # The folder where every daemon looks for certificates of registries.
+            yield "mkdir -p /etc/docker && mount -t tmpfs trusted /etc/docker"
+            for host, certificate in self._trusts.items():
+                (copy := self.directory / f"{host}.crt").write_bytes(certificate.read_bytes())
+                yield f"mkdir -p /etc/docker/certs.d/{host} && cp {copy} /etc/docker/certs.d/{host}/ca.crt"
 
     def _answers(self) -> bool:
         try:
@@ -154,5 +194,8 @@ class SecondDaemon:
 
     def _remove_traces(self) -> None:
         subprocess.run(["ip", "netns", "del", self.name], check=False, timeout=30)
+        if self._goes_outside:
+            for rule in self._rules("-D"):
+                subprocess.run(["iptables", *rule.split()], check=False, timeout=30, capture_output=True)
         subprocess.run(["ip", "link", "del", self._card], check=False, timeout=30, capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -13,12 +13,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_until_listening(port: int, *, seconds: float = 20) -> None:
-    """Return when a port of loopback takes connections."""
+def wait_until_listening(port: int, *, address: str = "127.0.0.1", seconds: float = 20) -> None:
+    """Return when a port of an address of this machine takes connections."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((address, port), timeout=1).close()
             return
         except OSError:
             if time.monotonic() > deadline:
