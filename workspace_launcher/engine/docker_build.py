@@ -18,7 +18,7 @@ import requests
 from docker.errors import APIError
 
 from ..engine_models import Image
-from ..errors import BuildFailed, LauncherError
+from ..errors import BuildFailed, LauncherError, NoSpace
 from ..models import Progress
 from . import answers
 from .arguments import split_reference
@@ -37,6 +37,7 @@ SECONDS = 3600.0
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BEGINS = re.compile(r" : FROM ", re.IGNORECASE)
+_NO_SPACE = re.compile(r"no space left on device", re.IGNORECASE)
 _MADE = re.compile(r" ---> ([0-9a-f]{12,64})$")
 
 
@@ -125,7 +126,9 @@ class Build:
             return found
         told = f"{self._reference}: {self._step + ' failed: ' if self._step else ''}{message.strip()}"
         last = "\n".join(self._lines)
-        return BuildFailed(f"{told}\nIts last lines:\n{last}" if last else told)
+        # A program in a step meets the end of the engine's disk as any other does, and the engine sees its exit code alone.
+        error = NoSpace if _NO_SPACE.search(last) else BuildFailed
+        return error(f"{told}\nIts last lines:\n{last}" if last else told)
 
     @property
     def _unfinished(self) -> tuple[str, str]:
