@@ -77,17 +77,19 @@ async def wait_until_ready(
 
 async def _listens(host: str, port: int) -> bool:
     """Return whether somebody takes connections there."""
-    loop = asyncio.get_running_loop()
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as knock:
-            knock.setblocking(False)
-            await asyncio.wait_for(loop.sock_connect(knock, (host, port)), CONNECT_SECONDS)
-    except socket.gaierror:
-        return True  # a name that only a resolver knows: the question itself will tell
-    except (OSError, asyncio.TimeoutError):
-        return False
-    return True
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as knock:
+        knock.setblocking(False)
+        connecting = asyncio.ensure_future(asyncio.get_running_loop().sock_connect(knock, (host, port)))
+        try:
+            # Not wait_for(): before Python 3.12 it forgets a cancellation that comes as the connection is made.
+            await asyncio.wait({connecting}, timeout=CONNECT_SECONDS)
+        finally:
+            connecting.cancel()
+        if not connecting.done() or connecting.cancelled():
+            return False
+        # A name that only a resolver knows: the question itself will tell.
+        return connecting.exception() is None or isinstance(connecting.exception(), socket.gaierror)
 
 
 def is_own_address(address: str) -> bool:
