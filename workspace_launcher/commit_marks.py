@@ -19,13 +19,14 @@ NAME = "committing"
 
 
 class CommitMarks:
-    """The marks of all workspaces."""
+    """The marks of all workspaces, of commits or of other work that is named."""
 
-    def __init__(self, directories: LaunchDirectories) -> None:
+    def __init__(self, directories: LaunchDirectories, name: str = NAME) -> None:
         self._directories = directories
+        self._name = name
 
     def _path(self, identifier: str) -> Path:
-        return self._directories.path(identifier) / NAME
+        return self._directories.path(identifier) / self._name
 
     @contextlib.contextmanager
     def made(self, identifier: str) -> Iterator[None]:
@@ -44,7 +45,7 @@ class CommitMarks:
             return
         try:
             if not _locked(descriptor):
-                raise Busy("The workspace is being committed by another server.")
+                raise Busy(f"Another server is {self._name.replace('-', ' ')} the workspace.")
             yield
         finally:
             os.close(descriptor)

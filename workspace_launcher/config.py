@@ -127,6 +127,10 @@ class WorkspaceConfig(Configurable):
     ).tag(config=True)
     max_cpus = Float(0.0, help="Most processors that can be asked for; 0: what the machine has.").tag(config=True)
     max_memory = Unicode("", help="Most memory that can be asked for. Empty: what the machine has.").tag(config=True)
+    max_snapshots = Int(0, help="Most snapshots an owner may have; 0: any number.").tag(config=True)
+    max_snapshot_bytes = Int(
+        0, help="Most bytes that an owner's snapshots may take, beyond what other images have too; 0: any number."
+    ).tag(config=True)
     max_workspaces = Int(0, help="Most workspaces an owner may have; 0: any number.").tag(config=True)
     pids_limit = Int(4096, help="Most processes and threads in a workspace.").tag(config=True)
     port = Int(8888, help="Port that the image's JupyterLab listens on.").tag(config=True)

@@ -21,6 +21,7 @@ from .handlers.proxy import install
 from .identity import Owners
 from .images import Catalogue
 from .launch_directory import Account, LaunchDirectories
+from .lineage import Lineage
 from .models import WorkspaceState
 from .networks import NetworkManager
 from .offers import Offers
@@ -30,9 +31,10 @@ from .proxy import Proxy
 from .pruning import Pruner
 from .recipes import Ladder
 from .registries import RegistryManager
+from .rollback import ROLLING_BACK, Rollbacks
 from .routes import ROUTES
 from .services import Services
-from .snapshots import SnapshotManager
+from .snapshots import Quota, SnapshotManager
 from .starting import Starter
 from .upkeep import Upkeep
 from .view import Entry, WorkspaceView
@@ -123,20 +125,38 @@ class WorkspaceLauncherApp(ExtensionApp):
             events.publish("workspace-removed", gone, owner=entry.record.owner)
 
         view.on_change, view.on_removal = changed, removed
+        quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
+        snapshots = SnapshotManager(engine, workspaces, operations, events, quota)
+        rollbacks = Rollbacks(
+            engine,
+            view,
+            starter,
+            upkeep,
+            workspaces,
+            snapshots,
+            images,
+            operations,
+            CommitMarks(directories, ROLLING_BACK),
+            log=self.log,
+        )
+        watch = EngineWatch(engine, view, events, upkeep=upkeep, log=self.log)
+        watch.recover, watch.on_images = rollbacks.recover, snapshots.news.images_changed
         self.services = Services(
             owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
             engine=engine,
             workspaces=workspaces,
-            snapshots=SnapshotManager(engine, workspaces, operations, events),
+            snapshots=snapshots,
+            lineage=Lineage(engine, snapshots, workspaces),
+            rollbacks=rollbacks,
             images=images,
             builds=BuildManager(_builder(engine, offers.ladder), images, operations),
             registries=RegistryManager(engine, images, operations, config, data_directory=data),
             volumes=volumes,
             networks=networks,
-            pruner=Pruner(workspaces, volumes, networks, images),
+            pruner=Pruner(workspaces, volumes, networks, images, snapshots),
             operations=operations,
             events=events,
-            watch=EngineWatch(engine, view, events, upkeep=upkeep, log=self.log),
+            watch=watch,
             proxy=proxy,
             doctor=Doctor(engine, planner, images, host=engine_config.host),
         )
@@ -159,6 +179,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         services = self.services
         services.events.close()
         await services.watch.close()
+        await services.snapshots.news.close()
         await services.operations.close()
         await services.workspaces.close()
         await services.proxy.close()

@@ -11,11 +11,11 @@ from . import cuda
 from .driver import driver_version
 from .engine.base import Engine
 from .engine_models import Image
-from .errors import InvalidRequest, NameTaken, NotFound
+from .errors import Conflict, InvalidRequest, NameTaken, NotFound
 from .labels import SNAPSHOT_REFERENCE, snapshot_of
 from .models import CatalogueImage, Owner
 from .offers import Offer, Offers
-from .references import Reference, checked_tag_target, parse_reference
+from .references import Reference, checked_tag_target, parse_reference, shared_name
 from .versions import Version
 
 NOT_HERE = "It is not on this machine yet: build or pull it first."
@@ -67,6 +67,8 @@ class Catalogue:
         rows = [self._offered_row(offer, by_tag) for offer in offers.values()]
         mine = ((tag, image) for tag, image in by_tag.items() if _is_of(tag, owner) and tag not in offers)
         rows += [self._own_row(tag, image) for tag, image in mine]
+        shared = ((tag, image) for tag, image in by_tag.items() if not _is_of(tag, owner) and is_shared(image, tag))
+        rows += [self._own_row(tag, image, shared=True) for tag, image in shared if tag not in offers]
         return [dataclasses.replace(row, unique_size=_unique_size(by_tag.get(row.reference), images)) for row in rows]
 
     async def get(self, owner: str, reference: str) -> CatalogueImage:
@@ -103,14 +105,15 @@ class Catalogue:
             launch=offer.launch,
         )
 
-    def _own_row(self, reference: str, image: Image) -> CatalogueImage:
+    def _own_row(self, reference: str, image: Image, *, shared: bool = False) -> CatalogueImage:
         snapshot = snapshot_of(image)
+        whose = f"A snapshot that {reference.partition('/')[0]} shares." if shared else "A snapshot of yours."
         problems = self.problems_of(image)
         return CatalogueImage(
             reference=reference,
             id=image.id,
             title=(snapshot.message if snapshot else "") or reference,
-            description="A snapshot of yours." if snapshot else "An image that you pulled or tagged.",
+            description=whose if snapshot else "An image that you pulled or tagged.",
             size=image.size,
             unique_size=None,
             created=image.created,
@@ -165,10 +168,12 @@ class Catalogue:
             image = await self._engine.inspect_image(reference)
         except NotFound:
             image = None
-        if not self.offers(reference) and not (image and any(_is_of(tag, owner) for tag in image.tags)):
+        mine = image is not None and (any(_is_of(tag, owner) for tag in image.tags) or is_shared(image, reference))
+        if not self.offers(reference) and not mine:
             names = ", ".join(self._offers.all())
             raise InvalidRequest(
-                f"There is no image {reference!r} to launch from. There are {names}, your snapshots and what you pulled.",
+                f"There is no image {reference!r} to launch from. There are {names}, your snapshots, those that others share, and what you "
+                "pulled.",
                 reason="unknown_image",
             )
         if image is None:
@@ -220,7 +225,8 @@ class Catalogue:
         source = str(parse_reference(reference))
         target = str(checked_tag_target(tag, owner.name, admin=owner.admin))
         image = await self._engine.inspect_image(source)
-        if not (owner.admin or self.offers(source) or any(_is_of(one, owner.name) for one in image.tags)):
+        mine = any(_is_of(one, owner.name) for one in image.tags) or is_shared(image, source)
+        if not (owner.admin or self.offers(source) or mine):
             raise NotFound(f"There is no image {source!r}.", reason="image_not_found")
         try:
             there = await self._engine.inspect_image(target)
@@ -236,11 +242,32 @@ class Catalogue:
         """Remove a name of an image, and the image with its last; ``Conflict`` while a container uses it."""
         name = str(parse_reference(reference))
         image = await self.own(owner, name)
-        others = [tag for tag in image.tags if tag != name]
-        await self._engine.remove_image(name)
+        others = [tag for tag in image.tags if tag not in (name, shared_name(name))]
+        await remove_name(self._engine, name)
         # What was pulled has two names of the caller's: the one it came by, and the one that makes it theirs.
         if len(others) == 1 and _is_of(others[0], owner.name) and not _is_of(name, owner.name):
             await self._engine.remove_image(others[0])
+
+
+def is_shared(image: Image, reference: str) -> bool:
+    """Return whether an image is, by a name that it has, a snapshot that its owner shares with everybody."""
+    return reference in image.tags and shared_name(reference) in image.tags
+
+
+async def remove_name(engine: Engine, reference: str) -> None:
+    """Remove a name of an image and the one by which it is shared under it, and the image with its last."""
+    shared = shared_name(reference)
+    image = await engine.inspect_image(reference)
+    if shared not in image.tags:
+        await engine.remove_image(reference)
+        return
+    # The engine refuses to remove the last name alone of what a container uses.
+    await engine.remove_image(shared)
+    try:
+        await engine.remove_image(reference)
+    except Conflict:
+        await engine.tag_image(image.id, reference=shared)
+        raise
 
 
 def _is_of(reference: str, owner: str) -> bool:

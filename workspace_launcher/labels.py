@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .engine_models import Container, Image
 from .models import Snapshot
 from .names import is_safe, split_container_name
+from .references import shared_name
 
 PREFIX = "workspace-launcher."
 
@@ -24,6 +25,7 @@ BASE_URL = PREFIX + "base-url"
 IDEMPOTENCY = PREFIX + "idempotency"
 AUTO_REMOVE = PREFIX + "auto-remove"
 PORT = PREFIX + "port"
+ROLLBACK = PREFIX + "rollback"
 
 VOLUME = PREFIX + "volume"
 VOLUME_OWNER = PREFIX + "volume.owner"
@@ -34,6 +36,8 @@ SNAPSHOT_ID = PREFIX + "snapshot.id"
 SNAPSHOT_OWNER = PREFIX + "snapshot.owner"
 SNAPSHOT_WORKSPACE = PREFIX + "snapshot.workspace"
 SNAPSHOT_PARENT = PREFIX + "snapshot.parent"
+SNAPSHOT_PARENT_ID = PREFIX + "snapshot.parent-id"
+SNAPSHOT_MANIFEST = PREFIX + "snapshot.manifest"
 SNAPSHOT_BASE = PREFIX + "snapshot.base"
 SNAPSHOT_MESSAGE = PREFIX + "snapshot.message"
 SNAPSHOT_AUTHOR = PREFIX + "snapshot.author"
@@ -101,6 +105,7 @@ def snapshot_labels(snapshot: Snapshot) -> dict[str, str]:
         SNAPSHOT_OWNER: snapshot.owner,
         SNAPSHOT_WORKSPACE: snapshot.workspace,
         SNAPSHOT_PARENT: snapshot.parent,
+        SNAPSHOT_PARENT_ID: snapshot.parent_id or "",
         SNAPSHOT_BASE: snapshot.base,
         SNAPSHOT_MESSAGE: snapshot.message,
         SNAPSHOT_AUTHOR: snapshot.author,
@@ -114,24 +119,31 @@ def snapshot_of(image: Image) -> Snapshot | None:
     Whose it is says the tag, which only the launcher gives, and not a label, which any image can bring. One that was pulled
     keeps its name in the name space of whoever pulled it.
     """
+    return next(iter(snapshots_of(image)), None)
+
+
+def snapshots_of(image: Image) -> list[Snapshot]:
+    """Read back what an image is as a snapshot: one for each owner who has it, the one who made it first."""
     labels: Mapping[str, str] = image.labels
     told = labels.get(SNAPSHOT_REFERENCE, "")
     same = [tag for tag in image.tags if told and tag.partition("/")[2] == told.partition("/")[2]]
-    mine = [tag for tag in same if is_safe(tag.partition("/")[0])]
-    if not mine:
-        return None
-    reference = told if told in mine else mine[0]
-    return Snapshot(
-        id=labels.get(SNAPSHOT_ID, ""),
-        reference=reference,
-        owner=reference.partition("/")[0],
-        workspace=labels.get(SNAPSHOT_WORKSPACE, ""),
-        parent=labels.get(SNAPSHOT_PARENT, ""),
-        base=labels.get(SNAPSHOT_BASE, ""),
-        message=labels.get(SNAPSHOT_MESSAGE, ""),
-        author=labels.get(SNAPSHOT_AUTHOR, ""),
-        created=image.created,
-        size=image.size,
-        unique_size=image.size,
-        layers=len(image.layers),
-    )
+    theirs = [tag for tag in same if is_safe(tag.partition("/")[0])]
+    return [
+        Snapshot(
+            id=labels.get(SNAPSHOT_ID, ""),
+            reference=reference,
+            owner=reference.partition("/")[0],
+            workspace=labels.get(SNAPSHOT_WORKSPACE, ""),
+            parent=labels.get(SNAPSHOT_PARENT, ""),
+            base=labels.get(SNAPSHOT_BASE, ""),
+            message=labels.get(SNAPSHOT_MESSAGE, ""),
+            author=labels.get(SNAPSHOT_AUTHOR, ""),
+            created=image.created,
+            size=image.size,
+            unique_size=image.size,
+            layers=len(image.layers),
+            shared=shared_name(reference) in image.tags,
+            parent_id=labels.get(SNAPSHOT_PARENT_ID) or None,
+        )
+        for reference in sorted(theirs, key=lambda tag: (tag != told, tag))
+    ]

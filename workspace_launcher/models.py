@@ -132,8 +132,27 @@ class Snapshot:
     unique_size: int
     layers: int
     packages: int | None = None
+    """How many it has; ``None`` where its image does not say, or says so in a way of later versions."""
     verified: bool | None = None
     shared: bool = False
+    """Whether everybody on the server may launch from it."""
+    parent_id: str | None = None
+    """The nearest snapshot that it comes from; images' own IDs change on their way through registries."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRow:
+    """A snapshot in the tree of those that a caller sees; each row stands below its parent's."""
+
+    snapshot: Snapshot
+    depth: int
+    """How many snapshots stand above it."""
+    children: tuple[str, ...]
+    """The IDs of those that come from it, oldest first."""
+    used_by: tuple[str, ...]
+    """The caller's workspaces that run from it."""
+    parent_removed: bool = False
+    """It came from a snapshot that is not there any more, or is another's and private: it is a root for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +178,7 @@ class ManagedNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """Something that nothing uses: a workspace, volume, network or image, and the bytes that it takes where known."""
+    """Something that nothing uses: a workspace, volume, network, image or nameless snapshot, and the bytes that it takes where known."""
 
     kind: str
     name: str

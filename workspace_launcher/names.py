@@ -14,6 +14,8 @@ import secrets
 from .errors import InvalidRequest
 
 LONGEST = 40
+RESERVED = ("workspace-launcher",)
+"""No user's own: the name space of the launcher's images."""
 
 _SAFE = re.compile(r"[a-z0-9]+(?:(?:__?|-+)[a-z0-9]+)*")
 
@@ -165,7 +167,7 @@ def is_safe(name: str) -> bool:
 
 def safe_name(user: str) -> str:
     """Return a safe name for a user: their own where it is one, else a likeness with a hash, so that no two meet."""
-    if is_safe(user):
+    if is_safe(user) and user not in RESERVED:
         return user
     likeness = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[: LONGEST - 9].strip("-") or "user"
     return f"{likeness}-{hashlib.sha256(user.encode()).hexdigest()[:8]}"

@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from . import engine_models, models
+from . import engine_models, lineage, models
+from .environment import manifest
 from .launch_request import KEYS
 from .pruning import KINDS as KINDS_TO_PRUNE
 from .version import __version__
@@ -17,6 +18,11 @@ from .version import __version__
 SCHEMAS = (
     models.Workspace,
     models.Snapshot,
+    models.LineageRow,
+    lineage.SnapshotDifference,
+    manifest.PackageDifference,
+    manifest.PackageChange,
+    manifest.Package,
     models.Operation,
     models.CatalogueImage,
     models.Step,
@@ -66,9 +72,13 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     (_W + "/stats", "get", "What it uses", None, 200, None),
     (_W + "/exec", "post", "Run a command in it", "Exec", 200, None),
     (_W + "/commit", "post", "Commit it to a snapshot", "Commit", 202, "Operation"),
-    ("/snapshots", "get", "The caller's snapshots", None, 200, "[Snapshot]"),
+    (_W + "/rollback", "post", "Give it the environment of a snapshot", "Rollback", 202, "Operation"),
+    ("/snapshots", "get", "The caller's snapshots, and those that others share", None, 200, "[Snapshot]"),
+    ("/snapshots/lineage", "get", "How they come from one another, as a tree", None, 200, "[LineageRow]"),
     ("/snapshots/{id}", "get", "A snapshot", None, 200, "Snapshot"),
+    ("/snapshots/{id}", "patch", "Change its message, or whether it is shared", "SnapshotChange", 200, "Snapshot"),
     ("/snapshots/{id}", "delete", "Remove a snapshot", None, 204, None),
+    ("/snapshots/{id}/diff", "get", "What it has over another ('against')", None, 200, "SnapshotDifference"),
     ("/snapshots/{id}/push", "post", "Push a snapshot to a registry", "Push", 202, "Operation"),
     ("/operations", "get", "The caller's operations", None, 200, "[Operation]"),
     ("/operations/{id}", "get", "An operation", None, 200, "Operation"),
@@ -100,6 +110,12 @@ _BODIES: dict[str, Any] = {
             "kinds": {"type": "array", "items": {"enum": list(KINDS_TO_PRUNE)}},
             "dry_run": {"type": "boolean"},
         },
+        "additionalProperties": False,
+    },
+    "Rollback": _texts("snapshot"),
+    "SnapshotChange": {
+        "type": "object",
+        "properties": {"message": {"type": "string"}, "shared": {"type": "boolean"}},
         "additionalProperties": False,
     },
     "Exec": {

@@ -8,10 +8,11 @@ from .errors import Conflict, InvalidRequest, NotFound
 from .images import Catalogue
 from .models import Owner, Unused, WorkspaceState
 from .networks import NetworkManager
+from .snapshots import SnapshotManager
 from .volumes import VolumeManager
 from .workspaces import WorkspaceManager
 
-KINDS = ("workspaces", "volumes", "networks", "images")
+KINDS = ("workspaces", "volumes", "networks", "images", "snapshots")
 
 
 def checked_kinds(value: object) -> tuple[str, ...]:
@@ -33,17 +34,24 @@ class Pruner:
     """Finds what is unused, and removes it."""
 
     def __init__(
-        self, workspaces: WorkspaceManager, volumes: VolumeManager, networks: NetworkManager, images: Catalogue
+        self,
+        workspaces: WorkspaceManager,
+        volumes: VolumeManager,
+        networks: NetworkManager,
+        images: Catalogue,
+        snapshots: SnapshotManager,
     ) -> None:
         self._workspaces = workspaces
         self._volumes = volumes
         self._networks = networks
         self._images = images
+        self._snapshots = snapshots
 
     async def prune(self, owner: Owner, kinds: Iterable[str], *, dry_run: bool) -> list[Unused]:
         """Remove an owner's stopped and failed workspaces, and the volumes, networks and images that no workspace uses.
 
-        Snapshots are kept: they are what somebody wanted to keep. What is in use again by the time of its removal stays.
+        Snapshots that have a name are kept: they are what somebody wanted to keep. Those that have lost theirs, to another
+        or to a change of their message, go by their images' IDs when no workspace runs them. What is in use again by the time of its removal stays.
 
         Parameters
         ----------
@@ -82,6 +90,8 @@ class Pruner:
                 for one in await self._images.own_images(owner.name)
                 if one.reference not in used
             ]
+        if "snapshots" in wanted:
+            found += [Unused("snapshot", image, size) for image, size in await self._snapshots.unneeded(owner.name)]
         return found if dry_run else [one for one in found if await self._remove(owner, one)]
 
     async def _remove(self, owner: Owner, unused: Unused) -> bool:
@@ -93,6 +103,8 @@ class Pruner:
                 await self._volumes.remove(owner.name, unused.name)
             elif unused.kind == "network":
                 await self._networks.remove(owner.name, unused.name)
+            elif unused.kind == "snapshot":
+                await self._snapshots.remove_unneeded(unused.name)
             else:
                 await self._images.remove(owner, unused.name)
         except (Conflict, NotFound):

@@ -14,6 +14,8 @@ from .names import is_safe
 
 HUB = "docker.io"
 OWN_NAMESPACE = "workspace-launcher"
+SHARED = f"{OWN_NAMESPACE}/shared/"
+"""How the further name of a snapshot begins that everybody may launch from; its own name follows."""
 LONGEST = 255
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -128,6 +130,11 @@ def checked_tag_target(text: object, owner: str, *, admin: bool) -> Reference:
             reason="foreign_namespace",
         )
     return target
+
+
+def shared_name(reference: str) -> str:
+    """Return the further name by which an image of somebody's name space is shared. None but the launcher gives it."""
+    return f"{SHARED}{reference}"
 
 
 def local_name(reference: Reference, owner: str) -> str:

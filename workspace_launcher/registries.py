@@ -13,7 +13,7 @@ from .errors import Forbidden, InvalidRequest, LauncherError, NameTaken, NotFoun
 from .images import Catalogue
 from .models import Operation, Owner
 from .operations import Operations, Reporter
-from .references import HUB, Reference, checked_tag_target, local_name, parse_reference
+from .references import HUB, OWN_NAMESPACE, Reference, checked_tag_target, local_name, parse_reference
 
 MOST_FOUND = 100
 
@@ -84,6 +84,8 @@ class RegistryManager:
             raise Forbidden(
                 "This server lets its users pull the images that it offers, and no others.", reason="not_offered"
             )
+        if reference.namespace == OWN_NAMESPACE and not self._catalogue.offers(str(reference)):
+            raise Forbidden("Names in this name space are the launcher's to give.", reason="foreign_namespace")
 
         async def work(report: Reporter) -> object:
             image = await self._engine.pull_image(

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from .events import EventStream
     from .identity import Owners
     from .images import Catalogue
+    from .lineage import Lineage
     from .networks import NetworkManager
     from .operations import Operations
     from .proxy import Proxy
     from .pruning import Pruner
     from .registries import RegistryManager
+    from .rollback import Rollbacks
     from .snapshots import SnapshotManager
     from .volumes import VolumeManager
     from .watch import EngineWatch
@@ -31,6 +33,8 @@ class Services:
     engine: Engine
     workspaces: WorkspaceManager
     snapshots: SnapshotManager
+    lineage: Lineage
+    rollbacks: Rollbacks
     images: Catalogue
     builds: BuildManager
     registries: RegistryManager

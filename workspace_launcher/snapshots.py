@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -10,11 +11,25 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .engine.base import Engine
-from .errors import Conflict, InvalidRequest, NameTaken, NotFound
+from .errors import Conflict, Forbidden, InvalidRequest, LauncherError, NameTaken, NotFound, QuotaExceeded
 from .events import EventStream
-from .labels import SNAPSHOT_BASE, SNAPSHOT_REFERENCE, snapshot_labels, snapshot_of
+from .image_sizes import ImageSizes
+from .images import remove_name
+from .labels import (
+    ID,
+    SNAPSHOT_BASE,
+    SNAPSHOT_ID,
+    SNAPSHOT_MESSAGE,
+    SNAPSHOT_OWNER,
+    snapshot_labels,
+    snapshot_of,
+    snapshots_of,
+)
 from .models import Operation, Owner, Snapshot
 from .operations import Operations, Reporter
+from .references import shared_name
+from .sizes import format_size
+from .snapshot_news import PackageCounts, SnapshotNews
 from .workspaces import WorkspaceManager
 
 # https://distribution.github.io/distribution/spec/api/#pulling-an-image-manifest
@@ -22,6 +37,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 LONGEST_MESSAGE = 1000
 COMMIT = "commit"
 """The kind of operation."""
+_LONG_AGO = datetime.fromtimestamp(0, timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,38 +67,162 @@ class CommitRequest:
         return cls(tag, message, pause)
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotChange:
+    """What a caller wants changed of a snapshot; ``None`` leaves it as it is."""
+
+    message: str | None = None
+    shared: bool | None = None
+
+    KEYS = ("message", "shared")
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> SnapshotChange:
+        """Return a body's change; ``InvalidRequest`` says what is wrong with it."""
+        message, shared = body.get("message"), body.get("shared")
+        if message is not None and (not isinstance(message, str) or len(message) > LONGEST_MESSAGE):
+            raise InvalidRequest(f"'message' must be a text of at most {LONGEST_MESSAGE} characters.")
+        if shared is not None and not isinstance(shared, bool):
+            raise InvalidRequest("'shared' must be true or false.")
+        return cls(message, shared)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Most snapshots of an owner, and most bytes in them all that nothing else needs; 0: any number."""
+
+    number: int = 0
+    size: int = 0
+
+
+NO_QUOTA = Quota()
+
+
 class SnapshotManager:
     """Commits workspaces and knows their snapshots."""
 
     def __init__(
-        self, engine: Engine, workspaces: WorkspaceManager, operations: Operations, events: EventStream
+        self,
+        engine: Engine,
+        workspaces: WorkspaceManager,
+        operations: Operations,
+        events: EventStream,
+        quota: Quota = NO_QUOTA,
     ) -> None:
         self._engine = engine
         self._workspaces = workspaces
         self._operations = operations
-        self._events = events
+        self._quota = quota
+        self._sizes = ImageSizes(engine)
+        self._counts = PackageCounts()
+        self.news = SnapshotNews(events, self.everybodys)
 
     async def list(self, owner: str) -> list[Snapshot]:
-        """List an owner's snapshots, newest first."""
-        images = await self._engine.list_images(label=SNAPSHOT_REFERENCE)
-        mine = [snapshot for image in images if (snapshot := snapshot_of(image)) and snapshot.owner == owner]
-        return sorted(mine, key=lambda snapshot: snapshot.reference, reverse=True)
+        """List an owner's snapshots and those that others share, newest first."""
+        found = await self.everybodys()
+        mine = [one for one in found if one.owner == owner]
+        known = {one.id for one in mine}
+        seen = [*mine, *(one for one in found if one.owner != owner and one.shared and one.id not in known)]
+        return sorted(seen, key=lambda one: (one.created or _LONG_AGO, one.reference), reverse=True)
+
+    async def everybodys(self) -> tuple[Snapshot, ...]:
+        """List the snapshots of all owners. Costs one call of the engine, and a few for each image that is new."""
+        images = await self._engine.list_images(untagged=True)
+        found = [(image, snapshots) for image in images if (snapshots := snapshots_of(image))]
+        unique = await self._sizes.unique(images, [image for image, _ in found])
+        counts = self._counts.of(image for image, _ in found)
+        return tuple(
+            replace(snapshot, unique_size=unique[image.id], packages=counts[image.id])
+            for image, snapshots in found
+            for snapshot in snapshots
+        )
 
     async def get(self, owner: str, identifier: str) -> Snapshot:
-        """Return one; ``NotFound`` if there is none or it is another's."""
+        """Return one of an owner's or of those that others share; ``NotFound`` if there is none such."""
         for snapshot in await self.list(owner):
             if snapshot.id == identifier:
                 return snapshot
         raise NotFound("There is no such snapshot.")
 
-    async def remove(self, owner: str, identifier: str) -> None:
-        """Remove one; ``Conflict`` while a workspace is made from it."""
+    async def own(self, owner: str, identifier: str) -> Snapshot:
+        """Return one of an owner's; ``Forbidden`` if another shares it, ``NotFound`` if there is none."""
         snapshot = await self.get(owner, identifier)
-        users = [workspace.name for workspace in self._workspaces.list(owner) if workspace.image == snapshot.reference]
+        if snapshot.owner != owner:
+            raise Forbidden(f"The snapshot is {snapshot.owner}'s: you may launch from it, and no more.")
+        return snapshot
+
+    async def remove(self, owner: str, identifier: str) -> None:
+        """Remove one; ``Conflict`` while a workspace is made from it. Those that come from it stay as they are."""
+        snapshot = await self.own(owner, identifier)
+        users = [one for one in self._workspaces.list(None) if one.image == snapshot.reference]
         if users:
-            raise Conflict(f"The snapshot is in use by {', '.join(users)}. Remove that first.", reason="in_use")
-        await self._engine.remove_image(snapshot.reference)
-        self._events.publish("snapshot-removed", {"id": identifier}, owner=owner)
+            mine = [one.name for one in users if one.owner == owner]
+            what = ", ".join([*mine, *(["workspaces of others"] if len(mine) < len(users) else [])])
+            raise Conflict(f"The snapshot is in use by {what}. Remove that first.", reason="in_use")
+        await remove_name(self._engine, snapshot.reference)
+        self.news.gone(snapshot)
+
+    async def change(self, owner: str, identifier: str, wanted: SnapshotChange) -> Snapshot:
+        """Give one another message, share it with everybody on the server, or stop sharing it. Its ID stays."""
+        snapshot = await self.own(owner, identifier)
+        reference, shared = snapshot.reference, wanted.shared if wanted.shared is not None else snapshot.shared
+        if wanted.message is not None and wanted.message != snapshot.message:
+            before = await self._engine.inspect_image(reference)
+            labels = {SNAPSHOT_MESSAGE: wanted.message}
+            changed = await self._engine.relabel_image(reference, labels=labels)
+            if shared:
+                await self._engine.tag_image(changed.id, reference=shared_name(reference))
+            # A workspace may run from the old one, which goes with it then, or when its owner prunes.
+            await remove_unneeded(self._engine, before.id)
+        elif shared and not snapshot.shared:
+            await self._engine.tag_image(reference, reference=shared_name(reference))
+        if snapshot.shared and not shared:
+            await self._engine.remove_image(shared_name(reference))
+        made = await self.own(owner, identifier)
+        self.news.there(made)
+        return made
+
+    async def check_room(self, owner: str) -> None:
+        """Refuse one more snapshot to an owner who has as many, or as many bytes in them, as allowed.
+
+        Raises
+        ------
+        QuotaExceeded
+            It says how much is used.
+        """
+        quota = self._quota
+        if not (quota.number or quota.size):
+            return
+        images = await self._engine.list_images(untagged=True)
+        mine = [image for image in images if any(one.owner == owner for one in snapshots_of(image))]
+        if quota.number and len(mine) >= quota.number:
+            raise QuotaExceeded(
+                f"You have {len(mine)} snapshots, as many as allowed. Remove one that you need no more."
+            )
+        if quota.size and (held := await self._sizes.held(images, mine)) >= quota.size:
+            raise QuotaExceeded(
+                f"Your snapshots take {format_size(held)}, and {format_size(quota.size)} are allowed. Remove some that you "
+                "need no more; each one's 'unique_size' is what that frees."
+            )
+
+    async def unneeded(self, owner: str) -> tuple[tuple[str, int], ...]:
+        """List the images of an owner's snapshots that have no name any more and that no workspace runs, with what
+        removing each would free in bytes: another took its name, or its message was changed while it was in use."""
+        images = await self._engine.list_images(untagged=True)
+        used = {one.image_id for one in await self._engine.list_containers(label=ID)}
+        found = [
+            image
+            for image in images
+            if not image.tags and image.id not in used and image.labels.get(SNAPSHOT_OWNER) == owner
+        ]
+        unique = await self._sizes.unique(images, found)
+        return tuple((image.id, unique[image.id]) for image in found)
+
+    async def remove_unneeded(self, image: str) -> None:
+        """Remove one of :meth:`unneeded`; ``Conflict`` if something needs it by now."""
+        if (await self._engine.inspect_image(image)).tags:
+            raise Conflict("The image has a name again.", reason="in_use")
+        await self._engine.remove_image(image)
 
     async def commit(self, owner: Owner, name: str, request: CommitRequest) -> Operation:
         """Begin to commit a workspace; the operation's result is the snapshot."""
@@ -90,6 +230,7 @@ class SnapshotManager:
         workspace = self._workspaces.get(owner.name, name)
         now = datetime.now(timezone.utc)
         reference = f"{owner.name}/{name}:{request.tag or now.strftime('%Y%m%d-%H%M%S')}"
+        await self.check_room(owner.name)
         try:
             await self._engine.inspect_image(reference)
         except NotFound:
@@ -111,6 +252,8 @@ class SnapshotManager:
             size=0,
             unique_size=0,
             layers=0,
+            # Labels are inherited: an image that was built from a snapshot says which.
+            parent_id=parent.labels.get(SNAPSHOT_ID) or None,
         )
         held = self._workspaces.committing(owner.name, name)
         await held.__aenter__()
@@ -130,7 +273,7 @@ class SnapshotManager:
             finally:
                 await held.__aexit__(None, None, None)
             made = replace(snapshot_of(image) or snapshot, unique_size=max(0, image.size - parent.size))
-            self._events.publish("snapshot", made, owner=owner.name)
+            self.news.there(made)
             return made
 
         return self._operations.start(
@@ -148,3 +291,10 @@ class SnapshotManager:
         if operation.kind != COMMIT or operation.workspace_id != workspace_id:
             raise NotFound("There is no such operation.")
         return operation
+
+
+async def remove_unneeded(engine: Engine, image: str) -> None:
+    """Remove an image unless it has a name or something needs it."""
+    with contextlib.suppress(LauncherError):
+        if not (await engine.inspect_image(image)).tags:
+            await engine.remove_image(image)

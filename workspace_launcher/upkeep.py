@@ -70,7 +70,7 @@ class Upkeep:
         entry.phase = Phase.STARTING
         work = self._bring_up(entry, launch, time.monotonic() if begun is None else begun)
         identifier = entry.record.id
-        task = self._starts[identifier] = self._spawn(work, f"starting {entry.record.owner}/{entry.record.name}")
+        task = self._starts[identifier] = self.spawn(work, f"starting {entry.record.owner}/{entry.record.name}")
         task.add_done_callback(
             lambda done: self._starts.pop(identifier) if self._starts.get(identifier) is done else None
         )
@@ -158,18 +158,18 @@ class Upkeep:
             return
         what = f"{entry.record.owner}/{entry.record.name}"
         if entry.discarded:
-            self._spawn(self._discard(entry), f"discarding {what}")
+            self.spawn(self._discard(entry), f"discarding {what}")
             return
         if self._marks.is_left(entry.record.id):
             if container.status == "paused":
                 entry.phase = Phase.BUSY
-                self._spawn(self._thaw(entry, container.id), f"thawing {what}, the commit of which was cut off")
+                self.spawn(self._thaw(entry, container.id), f"thawing {what}, the commit of which was cut off")
                 return
             self._marks.clear(entry.record.id)
         if container.status == "running" and entry.endpoint is None and not entry.failure:
             self.bring_up(entry, launch=False)
         elif container.status in ENDED and entry.record.auto_remove and self._is_ours(entry):
-            self._spawn(self._remove_stopped(entry), f"removing {what}, which has stopped")
+            self.spawn(self._remove_stopped(entry), f"removing {what}, which has stopped")
 
     async def _thaw(self, entry: Entry, container: str) -> None:
         try:
@@ -187,7 +187,7 @@ class Upkeep:
             if task := self._starts.get(entry.record.id):
                 task.cancel()
             self._view.remove(entry)
-        self._spawn(self._networks.drop_unused(entry.record.owner), f"the network of {entry.record.owner}")
+        self.spawn(self._networks.drop_unused(entry.record.owner), f"the network of {entry.record.owner}")
 
     async def take_over(self, identifiers: Iterable[str]) -> None:
         """Take over what a full look at the engine has shown: finish half-made launches, find running workspaces again.
@@ -211,7 +211,11 @@ class Upkeep:
         living = {entry.record.id for entry in self._view} | set(identifiers)
         await asyncio.to_thread(self._directories.sweep, living)
         if not self._swept:
-            self._spawn(self._sweep(), "sweeping up after commits")
+            self.spawn(self._sweep(), "sweeping up after commits")
+
+    def has_directory(self, identifier: str) -> bool:
+        """Whether the launch directory of a workspace of this ID is here."""
+        return self._directories.path(identifier).is_dir()
 
     def _is_ours(self, entry: Entry) -> bool:
         """Whether we have launched it: beside us there may be servers of other users, with data of their own."""
@@ -225,7 +229,9 @@ class Upkeep:
 
     # Tasks.
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Do something in the background, until the server stops; what goes wrong is logged under this name."""
+
         async def run() -> None:
             try:
                 await work

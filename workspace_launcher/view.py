@@ -32,10 +32,11 @@ class Phase(Enum):
     STOPPING = "stopping"
     REMOVING = "removing"
     COMMITTING = "committing"
+    ROLLING_BACK = "rolling back"
     BUSY = "busy"
 
 
-ENDING = (Phase.STARTING, Phase.STOPPING, Phase.REMOVING)
+ENDING = (Phase.STARTING, Phase.STOPPING, Phase.REMOVING, Phase.ROLLING_BACK)
 """Phases in which an end of the container is expected, or told of by whoever is at work."""
 
 
@@ -70,7 +71,7 @@ class Entry:
         """What its owner is told."""
         if self.phase in (Phase.STOPPING, Phase.REMOVING):
             return WorkspaceState.STOPPING
-        if self.phase is Phase.STARTING:
+        if self.phase in (Phase.STARTING, Phase.ROLLING_BACK):
             return WorkspaceState.STARTING
         if self.failure:
             return WorkspaceState.FAILED
@@ -213,6 +214,9 @@ class WorkspaceView:
             return entry
         if entry.record.name != record.name:
             self.rename(entry, record.name)
+        if entry.record.image != record.image:
+            # It was rolled back, perhaps by another server.
+            entry.record = dataclasses.replace(entry.record, image=record.image)
         before, entry.container = entry.container, container
         started_anew = before is None or before.started != container.started
         if started_anew or container.status not in ("running", "paused"):

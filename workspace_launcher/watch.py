@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 from . import labels
 from .engine.base import Engine
@@ -12,7 +13,7 @@ from .engine_models import Container, EngineEvent
 from .errors import EngineError, EngineUnavailable, LauncherError
 from .events import EventStream
 from .upkeep import Upkeep
-from .view import WorkspaceView
+from .view import Phase, WorkspaceView
 
 FIRST_RETRY = 0.25
 LAST_RETRY = 3.0
@@ -44,6 +45,10 @@ class EngineWatch:
         self._upkeep = upkeep
         self._log = log
         self._task: asyncio.Task[None] | None = None
+        self.recover: Callable[[list[Container]], Awaitable[list[Container]]] = _as_they_are
+        """Given all containers with an ID, mends what was left half done and returns those that are there then."""
+        self.on_images: Callable[[], None] = lambda: None
+        """Called when there may be other images than before."""
         self.reachable = False
         self.message = "The container engine has not been asked yet."
 
@@ -95,7 +100,7 @@ class EngineWatch:
         """Make the view what the engine says, and have done what that asks for."""
         # Only what had a container before we asked can have lost it: others are being launched meanwhile.
         known = [(entry, entry.container.id) for entry in self._view if entry.container is not None]
-        containers = await self._engine.list_containers(label=labels.ID)
+        containers = await self.recover(await self._engine.list_containers(label=labels.ID))
         present = {container.id for container in containers}
         for entry, identifier in known:
             if identifier not in present:
@@ -103,6 +108,7 @@ class EngineWatch:
         for container in containers:
             self._show(container)
         await self._upkeep.take_over(container.labels[labels.ID] for container in containers)
+        self.on_images()
 
     def _show(self, container: Container) -> None:
         entry = self._view.observe(container)
@@ -111,10 +117,15 @@ class EngineWatch:
             return
         # By a name that somebody has given it, it may have ceased to be a workspace.
         was = self._view.by_id(container.labels.get(labels.ID, ""))
-        if was is not None and was.container is not None and was.container.id == container.id:
+        if was is None or was.container is None or was.container.id != container.id:
+            return
+        # While it is rolled back its container has another name until the new one answers.
+        if was.phase is not Phase.ROLLING_BACK:
             self._view.remove(was)
 
     async def _take(self, event: EngineEvent) -> None:
+        if event.kind == "image":
+            self.on_images()
         if event.kind != "container" or event.action.startswith(IGNORED_ACTIONS):
             return
         identifier = event.attributes.get(labels.ID)
@@ -132,3 +143,7 @@ class EngineWatch:
         except LauncherError as error:
             # It is gone already, or the engine cannot say now what it is.
             self._log.debug("Looking at %s after %s: %s", event.id[:12], event.action, error.message)
+
+
+async def _as_they_are(containers: list[Container]) -> list[Container]:
+    return containers

@@ -166,7 +166,7 @@ class WorkspaceManager:
             raise
         self._starter.step(entry, begun, "Checked the request", "Creating the container")
         try:
-            entry.container = await self._made(spec, owner)
+            entry.container = await self.make_container(spec, owner)
         except BaseException:
             await self._upkeep.withdraw(entry)
             raise
@@ -174,7 +174,7 @@ class WorkspaceManager:
         self._upkeep.bring_up(entry, launch=True, begun=begun)
         return self.shown(entry)
 
-    async def _made(self, spec: ContainerSpec, owner: str) -> Container:
+    async def make_container(self, spec: ContainerSpec, owner: str) -> Container:
         """Make a container on its owner's network; if it cannot be looked at either, it does not stay."""
         await self._own_networks.ensure(owner)
         try:

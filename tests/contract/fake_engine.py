@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -109,6 +110,11 @@ class FakeEngine(Engine):
     async def create_container(self, spec: ContainerSpec) -> str:
         async with self._call("create_container") as host:
             return host.create(spec).id
+
+    async def container_spec(self, container: str) -> ContainerSpec:
+        async with self._call("container_spec") as host:
+            found = host.find(container)
+            return dataclasses.replace(found.spec, name=found.name)
 
     async def start_container(self, container: str) -> None:
         async with self._call("start_container") as host:
@@ -251,10 +257,18 @@ class FakeEngine(Engine):
         async with self._call("inspect_image") as host:
             return host.images.find(image)
 
-    async def list_images(self, *, label: str | None = None) -> list[Image]:
+    async def list_images(self, *, label: str | None = None, untagged: bool = False) -> list[Image]:
         async with self._call("list_images") as host:
-            found = [image for image in host.images if image.tags]
+            found = [image for image in host.images if image.tags or untagged]
             return [image for image in found if label is None or matches(image.labels, label)]
+
+    async def layer_sizes(self, image: str) -> tuple[int, ...]:
+        async with self._call("layer_sizes") as host:
+            return host.images.layer_sizes(host.images.find(image))
+
+    async def relabel_image(self, reference: str, *, labels: Mapping[str, str]) -> Image:
+        async with self._call("relabel_image") as host:
+            return host.images.relabel(reference, labels)
 
     async def tag_image(self, image: str, *, reference: str) -> None:
         async with self._call("tag_image") as host:

@@ -16,6 +16,9 @@ from tests.contract import fake_programs
 from workspace_launcher.engine_models import EngineEvent, Image
 from workspace_launcher.errors import BuildFailed, Conflict, EngineError, NotFound
 
+LAYER = 4096
+"""Bytes of a layer that is put on another."""
+
 
 class FakeImages:
     """All images.
@@ -96,13 +99,27 @@ class FakeImages:
         self.tag(image, reference)
         return self._images[image.id]
 
+    def layer_sizes(self, image: Image) -> tuple[int, ...]:
+        """Share an image's bytes among its layers: all but the first have ``LAYER``."""
+        above = len(image.layers) - 1
+        return (image.size - above * LAYER, *[LAYER] * above)
+
+    def relabel(self, reference: str, labels: Mapping[str, str]) -> Image:
+        """Give a tag to an image like the one that has it."""
+        old = self.find(reference)
+        same = {field.name: getattr(old, field.name) for field in dataclasses.fields(Image)}
+        image = Image(
+            **{**same, "id": f"sha256:{secrets.token_hex(32)}", "labels": {**old.labels, **labels}, "tags": ()}
+        )
+        return self.take(image, reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest")
+
     def derive(self, parent: Image, *tags: str, **changes: Any) -> Image:
         """Make an image like another, with a layer more."""
         same = {field.name: getattr(parent, field.name) for field in dataclasses.fields(Image)}
         for own in ("id", "tags", "created"):
             del same[own]
         layers = (*parent.layers, f"sha256:{secrets.token_hex(32)}")
-        return self.add(*tags, **{**same, "layers": layers, **changes})
+        return self.add(*tags, **{**same, "size": parent.size + LAYER, "layers": layers, **changes})
 
     async def build(
         self, context: IO[bytes], reference: str, arguments: Mapping[str, str], labels: Mapping[str, str]

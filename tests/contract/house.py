@@ -18,12 +18,15 @@ from workspace_launcher.events import EventStream, Subscription
 from workspace_launcher.images import Catalogue
 from workspace_launcher.labels import OWNER
 from workspace_launcher.launch_directory import Account, LaunchDirectories
+from workspace_launcher.lineage import Lineage
 from workspace_launcher.models import LaunchRequest, Operation, Owner, Workspace, WorkspaceState
 from workspace_launcher.networks import NetworkManager
 from workspace_launcher.offers import Offers
 from workspace_launcher.operations import Operations
 from workspace_launcher.owner_networks import OwnerNetworks
-from workspace_launcher.snapshots import CommitRequest, SnapshotManager
+from workspace_launcher.pruning import Pruner
+from workspace_launcher.rollback import ROLLING_BACK, Rollbacks
+from workspace_launcher.snapshots import CommitRequest, Quota, SnapshotManager
 from workspace_launcher.starting import Starter
 from workspace_launcher.upkeep import Upkeep
 from workspace_launcher.versions import Version
@@ -94,8 +97,25 @@ class House:
             self.networks,
             base_url="/",
         )
-        self.snapshots = SnapshotManager(self.engine, self.workspaces, self.operations, self.events)
+        self.images = images
+        quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
+        self.snapshots = SnapshotManager(self.engine, self.workspaces, self.operations, self.events, quota)
+        self.lineage = Lineage(self.engine, self.snapshots, self.workspaces)
+        self.rollbacks = Rollbacks(
+            self.engine,
+            self.view,
+            starter,
+            self.upkeep,
+            self.workspaces,
+            self.snapshots,
+            images,
+            self.operations,
+            CommitMarks(directories, ROLLING_BACK),
+            log=log,
+        )
+        self.pruner = Pruner(self.workspaces, self.volumes, self.networks, images, self.snapshots)
         self.watch = EngineWatch(self.engine, self.view, self.events, upkeep=self.upkeep, log=log)
+        self.watch.recover, self.watch.on_images = self.rollbacks.recover, self.snapshots.news.images_changed
         self.told: list[tuple[str, str, str]] = []
         """What subscribers are told: kind of event, name, state."""
         self.view.on_change, self.view.on_removal = self._changed, self._removed
@@ -119,6 +139,7 @@ class House:
         """Stop as a server does."""
         self.events.close()
         await self.watch.close()
+        await self.snapshots.news.close()
         await self.operations.close()
         await self.workspaces.close()
         await self.engine.close()
@@ -163,8 +184,8 @@ class House:
         assert shown.state is WorkspaceState.RUNNING, shown
         return shown
 
-    async def commit(self, name: str = "cat", tag: str | None = "one") -> Operation:
-        return await self.snapshots.commit(Owner(ANN), name, CommitRequest(tag))
+    async def commit(self, name: str = "cat", tag: str | None = "one", *, owner: str = ANN) -> Operation:
+        return await self.snapshots.commit(Owner(owner), name, CommitRequest(tag))
 
     async def committed(self, operation: Operation) -> Operation:
         """Return a commit when it is over."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.conftest import Happenings, Make
 from workspace_launcher.engine.base import Engine
-from workspace_launcher.engine_models import Mount, PublishedPort
+from workspace_launcher.engine_models import Mount, PublishedPort, Tmpfs
 from workspace_launcher.errors import Conflict, EngineError, NameTaken, NotFound
 
 
@@ -209,3 +209,25 @@ async def test_stats(engine: Engine, make_spec: Make) -> None:
     used = await engine.container_stats(identifier)
     assert 0 < used.memory < 64 << 20
     assert used.memory_limit == 64 << 20
+
+
+async def test_a_container_like_another(engine: Engine, make_spec: Make, name: str, tmp_path: Path) -> None:
+    spec = make_spec(
+        environment={"OF": "launch"},
+        user="0:0",
+        groups=("990",),
+        mounts=(Mount(str(tmp_path), "/mnt", read_only=True), Mount(f"{name}-data", "/data", volume=True)),
+        tmpfs=(Tmpfs("/scratch", 1 << 20),),
+        ports=(PublishedPort(8888), PublishedPort(9999, "127.0.0.1", 39517)),
+        command=("sleep", "500"),
+        working_directory="/tmp",
+        cpus=0.5,
+        memory=128 << 20,
+        shm_size=32 << 20,
+        pids_limit=100,
+        capabilities=("CHOWN", "KILL"),
+        no_new_privileges=False,
+        stop_timeout=3,
+    )
+    identifier = await engine.create_container(spec)
+    assert await engine.container_spec(identifier) == spec

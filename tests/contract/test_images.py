@@ -158,3 +158,19 @@ async def test_a_commit_that_is_cancelled_leaves_nothing(
         await engine.inspect_image(f"{name}:one")
     assert (await engine.inspect_container(running)).status == "running"
     await commit(engine, running, f"{name}:one")
+
+
+async def test_other_labels_are_another_image_of_the_same_layers(engine: Engine, running: str, name: str) -> None:
+    before = await commit(engine, running, f"{name}:one")
+    after = await engine.relabel_image(f"{name}:one", labels={"made.by": "relabel"})
+    assert after.id != before.id and after.tags == (f"{name}:one",)
+    for same in ("environment", "command", "entrypoint", "user", "exposed_ports", "layers", "size"):
+        assert getattr(after, same) == getattr(before, same)
+    assert after.labels == {**before.labels, "made.by": "relabel"}
+    assert (await engine.inspect_image(before.id)).tags == ()
+    assert before.id in [one.id for one in await engine.list_images(untagged=True)]
+    assert before.id not in [one.id for one in await engine.list_images()]
+    sizes = await engine.layer_sizes(after.id)
+    assert len(sizes) == len(after.layers) and sum(sizes) == after.size
+    await engine.remove_image(before.id)
+    assert (await engine.inspect_image(f"{name}:one")).id == after.id

@@ -49,6 +49,9 @@ async def test_every_call_says_so(unreachable: Engine, make_spec: Make) -> None:
         ),
         engine.inspect_image("x"),
         engine.list_images(),
+        engine.layer_sizes("a"),
+        engine.relabel_image("a", labels={}),
+        engine.container_spec("a"),
         engine.tag_image("x", reference="y:z"),
         engine.remove_image("x"),
         engine.commit_container(

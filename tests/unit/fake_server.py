@@ -54,7 +54,7 @@ class FakeServer:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_POST = do_DELETE = answer
+            do_GET = do_POST = do_DELETE = do_PATCH = answer
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import requests
 
-from ..models import Finding, Operation, Snapshot, Workspace
-from .answers import CommandResult, Gpu, ServerInfo, Usage, decode
+from ..models import Finding, LineageRow, Operation, Snapshot, Workspace
+from .answers import CommandResult, Gpu, ServerInfo, SnapshotDifference, Usage, decode
 from .attachments import Attachments, Images
 from .connection import API, connect, unreachable
 from .long_work import LongWork
@@ -242,6 +242,26 @@ class Client(Images, Attachments, LongWork):
     def snapshot(self, identifier: str) -> Snapshot:
         """Return one by its ID."""
         return decode(Snapshot, self.connection.call("GET", f"/snapshots/{quote(identifier, safe='')}"))
+
+    def lineage(self) -> list[LineageRow]:
+        """List the caller's snapshots, and those that others share, as a tree: each below the one that it comes from."""
+        return [decode(LineageRow, row) for row in self.connection.call("GET", "/snapshots/lineage")]
+
+    def diff_snapshots(self, identifier: str, against: str | None = None) -> SnapshotDifference:
+        """Compare one with another by its ID, with its ``"base"``, or with the one that it comes from."""
+        query = {"against": against} if against is not None else None
+        path = f"/snapshots/{quote(identifier, safe='')}/diff"
+        return decode(SnapshotDifference, self.connection.call("GET", path, query=query))
+
+    def change_snapshot(self, identifier: str, *, message: str | None = None, shared: bool | None = None) -> Snapshot:
+        """Give one another message, share it with everybody on the server, or stop sharing it."""
+        body = {key: value for key, value in (("message", message), ("shared", shared)) if value is not None}
+        return decode(Snapshot, self.connection.call("PATCH", f"/snapshots/{quote(identifier, safe='')}", body=body))
+
+    def roll_back(self, workspace: Workspace | str, identifier: str) -> Operation:
+        """Begin to give a workspace the environment of a snapshot; the operation's result is the workspace."""
+        body = {"snapshot": identifier}
+        return decode(Operation, self.connection.call("POST", f"{self._path(workspace)}/rollback", body=body))
 
     def remove_snapshot(self, identifier: str) -> None:
         """Remove one by its ID."""

@@ -116,6 +116,13 @@ class Engine(abc.ABC):
         """
 
     @abc.abstractmethod
+    async def container_spec(self, container: str) -> ContainerSpec:
+        """Return what a container was created with, so that another can be like it.
+
+        Of its environment, what its image does not say. Networks that it joined since are in it.
+        """
+
+    @abc.abstractmethod
     async def start_container(self, container: str) -> None:
         """Start it; already running is fine. ``NotFound`` (``network_not_found``) if no network has the name of its own.
 
@@ -253,8 +260,20 @@ class Engine(abc.ABC):
         """Look an image up by reference or ID."""
 
     @abc.abstractmethod
-    async def list_images(self, *, label: str | None = None) -> list[Image]:
-        """List the tagged images, those with a label if one is given."""
+    async def list_images(self, *, label: str | None = None, untagged: bool = False) -> list[Image]:
+        """List the tagged images, those with a label if one is given; ``untagged`` ones too, but for those that others stand on."""
+
+    @abc.abstractmethod
+    async def layer_sizes(self, image: str) -> tuple[int, ...]:
+        """Return the bytes of an image's layers, bottom first; nothing where the engine does not tell them apart."""
+
+    @abc.abstractmethod
+    async def relabel_image(self, reference: str, *, labels: Mapping[str, str]) -> Image:
+        """Give a reference to an image like the one that has it, with these labels among its own.
+
+        It has the same layers, history and time, and another ID. The old one keeps its other references; it stays even
+        if it had none.
+        """
 
     @abc.abstractmethod
     async def tag_image(self, image: str, *, reference: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from docker.errors import APIError
 
 from ..engine_models import Container, ContainerSpec, Image, PathChange
-from . import answers, arguments, docker_networks, docker_volumes
+from . import answers, arguments, docker_networks, docker_volumes, recreation
 from .docker_client import Client
 
 T = TypeVar("T")
@@ -25,6 +25,12 @@ def image(client: Client, identifier: str) -> Image:
     return answers.image(client.image(identifier))
 
 
+def spec(client: Client, identifier: str) -> ContainerSpec:
+    """Return what a container was created with."""
+    body = client.container(identifier)
+    return recreation.spec(body, client.image(body["Image"]))
+
+
 def containers(client: Client, label: str) -> list[Container]:
     """List all containers with a label."""
     rows: Any = client.containers(all=True, filters={"label": label})
@@ -34,14 +40,6 @@ def containers(client: Client, label: str) -> list[Container]:
 def changes(client: Client, identifier: str) -> tuple[PathChange, ...]:
     """List what differs in a container from its image; some 100,000 paths take a second."""
     return answers.changes(client.call("GET", f"/containers/{quote(identifier, safe='')}/changes").json())
-
-
-def images(client: Client, label: str | None) -> list[Image]:
-    """List the tagged images, those with a label if one is given."""
-    filters: dict[str, Any] = {"dangling": False, **({"label": label} if label else {})}
-    rows: Any = client.images(filters=filters)
-    found = _looked_up([row["Id"] for row in rows], lambda identifier: image(client, identifier))
-    return [one for one in found if one.tags]
 
 
 def _looked_up(identifiers: list[str], look: Callable[[str], T]) -> list[T]:

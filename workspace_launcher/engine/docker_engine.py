@@ -31,6 +31,7 @@ from . import (
     docker_containers,
     docker_events,
     docker_exec,
+    docker_images,
     docker_logs,
     docker_networks,
     docker_once,
@@ -97,6 +98,7 @@ class DockerEngine(Engine):
         self._shares_file_system = shares_file_system
         self._publish_address = publish_address
         self._tunnels = Tunnels(self._connection)
+        self._images = docker_images.KnownImages()
 
     @property
     def shares_file_system(self) -> bool:
@@ -163,6 +165,10 @@ class DockerEngine(Engine):
     async def create_container(self, spec: ContainerSpec) -> str:
         """Create a container and return its ID."""
         return await self._quick(lambda client: docker_containers.create(client, spec))
+
+    async def container_spec(self, container: str) -> ContainerSpec:
+        """Return what it was created with."""
+        return await self._quick(lambda client: docker_containers.spec(client, container))
 
     async def start_container(self, container: str) -> None:
         """Start it."""
@@ -303,9 +309,17 @@ class DockerEngine(Engine):
         """Look an image up."""
         return await self._quick(lambda client: docker_containers.image(client, image))
 
-    async def list_images(self, *, label: str | None = None) -> list[Image]:
-        """List the tagged images."""
-        return await self._slow(lambda client: docker_containers.images(client, label))
+    async def list_images(self, *, label: str | None = None, untagged: bool = False) -> list[Image]:
+        """List the images; each is looked up once."""
+        return await self._slow(lambda client: self._images.listed(client, label, untagged=untagged))
+
+    async def layer_sizes(self, image: str) -> tuple[int, ...]:
+        """Return the bytes of its layers."""
+        return await self._quick(lambda client: docker_images.layer_sizes(client, image))
+
+    async def relabel_image(self, reference: str, *, labels: Mapping[str, str]) -> Image:
+        """Give it other labels."""
+        return await self._slow(lambda client: docker_images.relabel(client, reference, labels))
 
     async def tag_image(self, image: str, *, reference: str) -> None:
         """Give an image another reference."""

@@ -78,6 +78,43 @@ def configuration(
     return body
 
 
+def relabelled(
+    image: Mapping[str, Any], history: Sequence[Mapping[str, Any]], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    """Compose the configuration of an image that is another with labels of its own: same layers, history and time.
+
+    Parameters
+    ----------
+    image
+        The engine's inspection of the other.
+    history
+        That of the other as configurations hold it, oldest first.
+    labels
+        What is added, or takes the place of what is there.
+    """
+    config = {name: copy.deepcopy(value) for name, value in (image.get("Config") or {}).items() if value}
+    config["Labels"] = {**config.get("Labels", {}), **labels}
+    body: dict[str, Any] = {
+        "architecture": image.get("Architecture") or "amd64",
+        "os": image.get("Os") or "linux",
+        "created": image.get("Created") or now(),
+        "config": config,
+        "rootfs": {"type": "layers", "diff_ids": list((image.get("RootFS") or {}).get("Layers") or ())},
+        "history": list(history),
+    }
+    for key, name in (("author", "Author"), ("variant", "Variant")):
+        if image.get(name):
+            body[key] = image[name]
+    return body
+
+
+def layer_sizes(entries: Sequence[Mapping[str, Any]], layers: int) -> tuple[int, ...]:
+    """Return the bytes of an image's layers, bottom first, by the engine's history of it; nothing where they do not fit."""
+    filled = _filled(entries, layers)
+    rows = list(reversed(entries))
+    return tuple(int(rows[index].get("Size") or 0) for index in sorted(filled)) if len(filled) == layers else ()
+
+
 def history(entries: Sequence[Mapping[str, Any]], layers: int) -> list[dict[str, Any]]:
     """Turn the engine's history of an image (``GET /images/{id}/history``, newest first) into that of a configuration.
 
@@ -92,13 +129,20 @@ def history(entries: Sequence[Mapping[str, Any]], layers: int) -> list[dict[str,
         How many layers the image has.
     """
     rows = list(reversed(entries))
+    filled = _filled(entries, layers)
+    if len(filled) != layers:
+        return [{"created_by": "a layer of the parent image"} for _ in range(layers)]
+    return [_entry(row, empty=index not in filled) for index, row in enumerate(rows)]
+
+
+def _filled(entries: Sequence[Mapping[str, Any]], layers: int) -> set[int]:
+    """Return which entries made a layer, counted from the oldest."""
+    rows = list(reversed(entries))
     filled = {index for index, row in enumerate(rows) if row.get("Size")}
     spare = [index for index, row in enumerate(rows) if index not in filled]
     spare.sort(key=lambda index: (_is_metadata(str(rows[index].get("CreatedBy") or "")), index))
     filled.update(spare[: max(0, layers - len(filled))])
-    if len(filled) != layers:
-        return [{"created_by": "a layer of the parent image"} for _ in range(layers)]
-    return [_entry(row, empty=index not in filled) for index, row in enumerate(rows)]
+    return filled
 
 
 def _entry(row: Mapping[str, Any], *, empty: bool) -> dict[str, Any]:

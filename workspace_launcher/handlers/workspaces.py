@@ -134,6 +134,18 @@ class ExecHandler(WorkspaceHandlerBase):
         self.finish_json({"exit_code": result.exit_code, "output": result.output.decode("utf-8", "replace")})
 
 
+class RollbackHandler(WorkspaceHandlerBase):
+    """Another environment under the same name."""
+
+    async def post(self, owner: str, name: str) -> None:
+        """Begin to give it that of a snapshot."""
+        _, name = self.owned(owner, name)
+        snapshot = self.body("snapshot").get("snapshot")
+        if not isinstance(snapshot, str) or not snapshot:
+            raise InvalidRequest("'snapshot' must be the ID of a snapshot.")
+        self.accept(await self.services.rollbacks.begin(self.owner.name, name, snapshot))
+
+
 class CommitHandler(WorkspaceHandlerBase):
     """Commit."""
 

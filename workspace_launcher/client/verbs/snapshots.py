@@ -11,7 +11,7 @@ from .table import JSON, NAME, WAIT, argument, verb
 from .workspaces import age, size
 
 if TYPE_CHECKING:
-    from ...models import Operation
+    from ...models import Operation, Snapshot
 
 
 @verb(
@@ -52,22 +52,83 @@ def finished(terminal: Terminal, operation: Operation) -> Any:
 )
 def snapshots(terminal: Terminal, options: Namespace) -> None:
     """List them, or remove one."""
-    rows = terminal.client.snapshots()
     if options.remove is None:
         terminal.show(
-            rows,
-            ("reference", lambda row: row.reference),
-            ("message", lambda row: row.message),
-            ("size", lambda row: size(row.size)),
-            ("created", lambda row: age(row.created)),
+            terminal.client.lineage(),
+            ("reference", lambda row: "  " * row.depth + row.snapshot.reference),
+            ("message", lambda row: row.snapshot.message),
+            ("size", lambda row: size(row.snapshot.size)),
+            ("frees", lambda row: size(row.snapshot.unique_size)),
+            ("created", lambda row: age(row.snapshot.created)),
+            ("shared", lambda row: "yes" if row.snapshot.shared else ""),
+            ("used by", lambda row: ", ".join(row.used_by)),
             empty="No snapshots. 'jupyter workspace commit NAME' makes one.",
         )
         return
-    meant = [row for row in rows if options.remove in (row.reference, row.id)]
-    if not meant:
-        raise unknown("snapshot", options.remove, [row.reference for row in rows])
-    terminal.client.remove_snapshot(meant[0].id)
-    terminal.say(f"{meant[0].reference} is removed.", meant[0])
+    meant = _meant(terminal, options.remove)
+    terminal.client.remove_snapshot(meant.id)
+    terminal.say(f"{meant.reference} is removed.", meant)
+
+
+def _meant(terminal: Terminal, named: str) -> Snapshot:
+    """Return the snapshot that a user named, by reference or ID."""
+    rows = terminal.client.snapshots()
+    for row in rows:
+        if named in (row.reference, row.id):
+            return row
+    raise unknown("snapshot", named, [row.reference for row in rows])
+
+
+SNAPSHOT = argument("snapshot", metavar="SNAPSHOT", help="its reference or ID")
+
+
+@verb(
+    "diff",
+    "Tell which packages a snapshot has that another has not.",
+    SNAPSHOT,
+    argument("against", metavar="OTHER", nargs="?", help="another snapshot, or 'base'; its parent if left out"),
+    JSON,
+)
+def diff(terminal: Terminal, options: Namespace) -> None:
+    """Compare two."""
+    against = options.against
+    if against is not None and against != "base":
+        against = _meant(terminal, against).id
+    found = terminal.client.diff_snapshots(_meant(terminal, options.snapshot).id, against)
+    if terminal.as_json:
+        terminal.show(found)
+        return
+    lines = [f"+ {one.manager} {one.name} {one.version}" for one in found.packages.added]
+    lines += [f"- {one.manager} {one.name} {one.version}" for one in found.packages.removed]
+    lines += [f"~ {one.manager} {one.name} {one.before} -> {one.after}" for one in found.packages.changed]
+    sign = "-" if found.size < 0 else "+"
+    terminal.say("\n".join([*lines, f"{sign}{size(abs(found.size))}"]))
+
+
+@verb("rollback", "Give a workspace the environment of a snapshot, under the same name.", NAME, SNAPSHOT, WAIT, JSON)
+def rollback(terminal: Terminal, options: Namespace) -> None:
+    """Roll one back."""
+    workspace, snapshot = terminal.workspace(options.name), _meant(terminal, options.snapshot)
+    operation = terminal.client.roll_back(workspace, snapshot.id)
+    if not options.wait:
+        terminal.say(f"{workspace.name} is being rolled back to {snapshot.reference}.", operation)
+        return
+    result = finished(terminal, operation)
+    terminal.say(f"{workspace.name} is rolled back to {snapshot.reference}.", result)
+
+
+@verb("share", "Let everybody on the server launch from a snapshot.", SNAPSHOT, JSON)
+def share(terminal: Terminal, options: Namespace) -> None:
+    """Share one."""
+    made = terminal.client.change_snapshot(_meant(terminal, options.snapshot).id, shared=True)
+    terminal.say(f"{made.reference} is shared.", made)
+
+
+@verb("unshare", "Keep a snapshot to yourself again.", SNAPSHOT, JSON)
+def unshare(terminal: Terminal, options: Namespace) -> None:
+    """Share one no more."""
+    made = terminal.client.change_snapshot(_meant(terminal, options.snapshot).id, shared=False)
+    terminal.say(f"{made.reference} is yours alone.", made)
 
 
 @verb("images", "List what can be launched from.", JSON)
