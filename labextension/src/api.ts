@@ -10,18 +10,23 @@ import type {
   ILogin,
   INetwork,
   IOperation,
-  ISnapshot,
   IUnused,
   IVolume,
   IWorkspace,
   IWorkspaceKey,
   UnusedKind
 } from './models';
+import { pathOf } from './models';
 import { ApiError, request } from './request';
+import { SnapshotApi } from './snapshotApi';
 
 /** The REST API of the workspace launcher. */
 export class WorkspaceApi {
-  constructor(readonly settings: ServerConnection.ISettings) {}
+  constructor(readonly settings: ServerConnection.ISettings) {
+    this.snapshots = new SnapshotApi(settings);
+  }
+
+  readonly snapshots: SnapshotApi;
 
   info(): Promise<IInfo> {
     return this._json('info');
@@ -56,20 +61,6 @@ export class WorkspaceApi {
     request: ICommitRequest
   ): Promise<IOperation> {
     return this._post(`${pathOf(workspace)}/commit`, request);
-  }
-
-  removeSnapshot(snapshot: ISnapshot): Promise<void> {
-    return this._delete(`snapshots/${encodeURIComponent(snapshot.id)}`);
-  }
-
-  /** Begin to push a snapshot; without a tag, by its own. */
-  push(
-    snapshot: ISnapshot,
-    repository: string,
-    tag?: string
-  ): Promise<IOperation> {
-    const path = `snapshots/${encodeURIComponent(snapshot.id)}/push`;
-    return this._post(path, { repository, tag });
   }
 
   /** Begin to build an image that the server offers. */
@@ -188,9 +179,4 @@ export class EnvironmentApi {
     const path = `operations/${encodeURIComponent(id)}`;
     return (await (await request(this._settings, path)).json()) as IOperation;
   }
-}
-
-function pathOf(workspace: IWorkspaceKey): string {
-  const owner = encodeURIComponent(workspace.owner);
-  return `workspaces/${owner}/${encodeURIComponent(workspace.name)}`;
 }
