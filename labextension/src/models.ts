@@ -133,14 +133,16 @@ export const UNUSED_KINDS = [
   'workspaces',
   'volumes',
   'networks',
-  'images'
+  'images',
+  'snapshots'
 ] as const;
 
 export type UnusedKind = (typeof UNUSED_KINDS)[number];
 
 /** Something that nothing uses. */
 export interface IUnused {
-  readonly kind: 'workspace' | 'volume' | 'network' | 'image';
+  readonly kind: 'workspace' | 'volume' | 'network' | 'image' | 'snapshot';
+  /** The ID of its image where it is a snapshot that has none. */
   readonly name: string;
   readonly size: number | null;
 }
