@@ -1,5 +1,4 @@
-import { URLExt } from '@jupyterlab/coreutils';
-import { ServerConnection } from '@jupyterlab/services';
+import type { ServerConnection } from '@jupyterlab/services';
 
 import type {
   ICommitRequest,
@@ -11,29 +10,23 @@ import type {
   ILogin,
   INetwork,
   IOperation,
-  ISnapshot,
   IUnused,
   IVolume,
   IWorkspace,
   IWorkspaceKey,
   UnusedKind
 } from './models';
-
-/** What the server refused, or that it did not answer (status 0). */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    readonly reason: string,
-    message: string
-  ) {
-    super(message);
-    this.name = 'ApiError';
-  }
-}
+import { pathOf } from './models';
+import { ApiError, request } from './request';
+import { SnapshotApi } from './snapshotApi';
 
 /** The REST API of the workspace launcher. */
 export class WorkspaceApi {
-  constructor(readonly settings: ServerConnection.ISettings) {}
+  constructor(readonly settings: ServerConnection.ISettings) {
+    this.snapshots = new SnapshotApi(settings);
+  }
+
+  readonly snapshots: SnapshotApi;
 
   info(): Promise<IInfo> {
     return this._json('info');
@@ -68,20 +61,6 @@ export class WorkspaceApi {
     request: ICommitRequest
   ): Promise<IOperation> {
     return this._post(`${pathOf(workspace)}/commit`, request);
-  }
-
-  removeSnapshot(snapshot: ISnapshot): Promise<void> {
-    return this._delete(`snapshots/${encodeURIComponent(snapshot.id)}`);
-  }
-
-  /** Begin to push a snapshot; without a tag, by its own. */
-  push(
-    snapshot: ISnapshot,
-    repository: string,
-    tag?: string
-  ): Promise<IOperation> {
-    const path = `snapshots/${encodeURIComponent(snapshot.id)}/push`;
-    return this._post(path, { repository, tag });
   }
 
   /** Begin to build an image that the server offers. */
@@ -200,57 +179,4 @@ export class EnvironmentApi {
     const path = `operations/${encodeURIComponent(id)}`;
     return (await (await request(this._settings, path)).json()) as IOperation;
   }
-}
-
-/** A response of the launcher, or an `ApiError`. */
-async function request(
-  settings: ServerConnection.ISettings,
-  path: string,
-  init: RequestInit = {}
-): Promise<Response> {
-  const url = URLExt.join(settings.baseUrl, 'workspace-launcher', path);
-  let response: Response;
-  try {
-    response = await ServerConnection.makeRequest(url, init, settings);
-  } catch (error) {
-    if (error instanceof ServerConnection.NetworkError) {
-      throw new ApiError(0, 'network', 'The server does not answer.');
-    }
-    throw error;
-  }
-  if (!response.ok) {
-    throw await refusal(response);
-  }
-  return response;
-}
-
-/** The sentence for a person in whatever was thrown. */
-export function sentence(error: unknown): string {
-  if (error instanceof Error && error.message) {
-    return error.message;
-  }
-  return typeof error === 'string' && error ? error : 'Something went wrong.';
-}
-
-function pathOf(workspace: IWorkspaceKey): string {
-  const owner = encodeURIComponent(workspace.owner);
-  return `workspaces/${owner}/${encodeURIComponent(workspace.name)}`;
-}
-
-async function refusal(response: Response): Promise<ApiError> {
-  let message = '';
-  let reason = '';
-  try {
-    const body = (await response.json()) as Record<string, unknown> | null;
-    if (typeof body?.message === 'string') {
-      message = body.message;
-    }
-    if (typeof body?.reason === 'string') {
-      reason = body.reason;
-    }
-  } catch {
-    // Not JSON: something between us and the server answered.
-  }
-  message ||= `The server answered ${response.status} ${response.statusText}`;
-  return new ApiError(response.status, reason, message.trim());
 }

@@ -1,4 +1,4 @@
-import { sentence } from './api';
+import { sentence } from './request';
 
 /** Ask, and send what was entered, until the server takes it (its answer) or the user gives up (null). */
 export async function askUntilTaken<T, R>(

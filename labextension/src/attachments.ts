@@ -3,7 +3,7 @@ import { confirmRemovalOf } from './dialogs/confirm';
 import { askName } from './dialogs/name';
 import { askPrune } from './dialogs/prune';
 import { askLogin } from './dialogs/registries';
-import type { IUnused } from './models';
+import { nameOfUnused } from './text';
 import type { IContext } from './tokens';
 
 export type AttachmentKind = 'volumes' | 'networks';
@@ -70,17 +70,13 @@ export async function cleanUp(context: IContext): Promise<void> {
     const removed = await api.prune(kinds, false);
     notices.success(
       removed.length > 0
-        ? trans.__('Removed: %1', removed.map(nameOf).join(', '))
+        ? trans.__('Removed: %1', removed.map(nameOfUnused).join(', '))
         : trans.__('There was nothing to remove.')
     );
   } catch (error) {
     notices.problem(error);
   }
   store.touch();
-}
-
-function nameOf(unused: IUnused): string {
-  return unused.name;
 }
 
 /** Show the logins to registries, and log in until a registry takes it or the user has enough. */

@@ -29,8 +29,12 @@ export function addCommands(
   };
 
   add(CommandIDs.launch, {
-    label: trans.__('New Workspace'),
-    icon: newWorkspaceIcon,
+    label: args =>
+      typeof args.image === 'string'
+        ? trans.__('Launch from It…')
+        : trans.__('New Workspace'),
+    icon: args =>
+      typeof args.image === 'string' ? undefined : newWorkspaceIcon,
     execute: args =>
       launch(context, typeof args.image === 'string' ? args.image : undefined)
   });

@@ -2,7 +2,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 
 import type { WorkspaceApi } from './api';
-import { ApiError } from './api';
+import { ApiError } from './request';
 import type { IFinding } from './models';
 import type { WorkspaceStore } from './store';
 

@@ -6,7 +6,8 @@ import { CommandToolbarButton, ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { ApiError, EnvironmentApi, sentence } from './api';
+import { EnvironmentApi } from './api';
+import { ApiError, sentence } from './request';
 import { askAndCommit } from './commit';
 import { workspaceIcon } from './icons';
 import type { IOperation } from './models';

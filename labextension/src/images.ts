@@ -3,10 +3,9 @@ import type { Notification } from '@jupyterlab/apputils';
 import { askUntilTaken } from './ask';
 import { confirmRemovalOf } from './dialogs/confirm';
 import { askPull } from './dialogs/pull';
-import { askPush } from './dialogs/push';
-import type { IImage, ISnapshot } from './models';
+import type { IImage } from './models';
 import type { IFollowOptions } from './notifications';
-import { fetchWords, pullWords, pushWords } from './operationText';
+import { fetchWords, pullWords } from './operationText';
 import type { IContext } from './tokens';
 
 export interface IFetchOptions extends IFollowOptions {
@@ -53,23 +52,6 @@ export async function pull(context: IContext): Promise<void> {
   }
 }
 
-/** Ask where to push a snapshot, until the server begins or the user gives up. */
-export async function push(
-  context: IContext,
-  snapshot: ISnapshot
-): Promise<void> {
-  const { api, notices, trans } = context;
-  const operation = await askUntilTaken(
-    { repository: '', tag: '' },
-    (values, problem) => askPush(trans, snapshot, values, problem),
-    ({ repository, tag }) =>
-      api.push(snapshot, repository.trim(), tag.trim() || undefined)
-  );
-  if (operation) {
-    notices.follow(operation, pushWords(trans, operation.target));
-  }
-}
-
 export async function removeImage(
   context: IContext,
   image: IImage
@@ -85,22 +67,5 @@ export async function removeImage(
       notices.problem(error);
     }
     store.touch();
-  }
-}
-
-export async function removeSnapshot(
-  context: IContext,
-  snapshot: ISnapshot
-): Promise<void> {
-  const { api, notices, trans } = context;
-  const lost = trans.__(
-    'The environment that it keeps is lost, unless a registry has it.'
-  );
-  if (await confirmRemovalOf(trans, snapshot.reference, lost)) {
-    try {
-      await api.removeSnapshot(snapshot);
-    } catch (error) {
-      notices.problem(error);
-    }
   }
 }

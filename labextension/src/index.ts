@@ -16,6 +16,7 @@ import environment from './environment';
 import { Notices } from './notifications';
 import { addResourceCommands } from './resourceCommands';
 import { WorkspacePanel } from './sidebar/panel';
+import { addSnapshotCommands } from './snapshotCommands';
 import { WorkspaceStore } from './store';
 import { addTiles } from './tiles';
 import type { IContext, Run } from './tokens';
@@ -63,6 +64,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
 
     addCommands(app, context, palette);
     addResourceCommands(app, context, run, palette);
+    addSnapshotCommands(app, context, palette);
 
     const panel = new WorkspacePanel(context, run);
     app.shell.add(panel, 'left', { rank: 300, type: 'Workspaces' });

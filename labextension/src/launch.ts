@@ -1,7 +1,7 @@
 import type { Notification } from '@jupyterlab/apputils';
 import { UUID } from '@lumino/coreutils';
 
-import { ApiError, sentence } from './api';
+import { ApiError, sentence } from './request';
 import { confirmFetch } from './dialogs/confirm';
 import { askLaunch } from './dialogs/launch';
 import type { ILaunchValues } from './dialogs/launchRequest';

@@ -2,7 +2,7 @@ import { MainAreaWidget, ReactWidget } from '@jupyterlab/apputils';
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import * as React from 'react';
 
-import { sentence } from './api';
+import { sentence } from './request';
 import { workspaceIcon } from './icons';
 import type { IOperation } from './models';
 import { titleOf } from './operationText';

@@ -25,10 +25,18 @@ export interface IWorkspace {
 export interface ISnapshot {
   readonly id: string;
   readonly reference: string;
+  readonly owner: string;
   readonly workspace: string;
+  /** The nearest snapshot that it comes from. */
+  readonly parent_id?: string | null;
   readonly message: string;
   readonly created: string | null;
   readonly size: number;
+  /** What removing it would free. */
+  readonly unique_size?: number;
+  readonly packages?: number | null;
+  readonly verified?: boolean | null;
+  readonly shared?: boolean;
 }
 
 /** A layer of an image on its way; sizes in bytes. */
@@ -125,14 +133,16 @@ export const UNUSED_KINDS = [
   'workspaces',
   'volumes',
   'networks',
-  'images'
+  'images',
+  'snapshots'
 ] as const;
 
 export type UnusedKind = (typeof UNUSED_KINDS)[number];
 
 /** Something that nothing uses. */
 export interface IUnused {
-  readonly kind: 'workspace' | 'volume' | 'network' | 'image';
+  readonly kind: 'workspace' | 'volume' | 'network' | 'image' | 'snapshot';
+  /** The ID of its image where it is a snapshot that has none. */
   readonly name: string;
   readonly size: number | null;
 }
@@ -147,6 +157,7 @@ export interface IFinding {
 }
 
 export interface IInfo {
+  readonly user: { readonly name: string };
   readonly defaults: ILaunchDefaults;
   readonly limits: { readonly gpus?: number | null };
 }
@@ -168,6 +179,11 @@ export interface ILaunchRequest {
 export interface ICommitRequest {
   tag?: string;
   message?: string;
+  /** Absolute paths that are not kept, with all below them. */
+  exclude?: readonly string[];
+  /** Paths of suspected secrets that are kept all the same. */
+  allow_secrets?: readonly string[];
+  verify?: boolean;
 }
 
 /** What names a workspace. */
@@ -178,6 +194,12 @@ export interface IWorkspaceKey {
 
 export function keyOf(workspace: IWorkspaceKey): string {
   return `${workspace.owner}/${workspace.name}`;
+}
+
+/** The path of a workspace in the REST API. */
+export function pathOf(workspace: IWorkspaceKey): string {
+  const owner = encodeURIComponent(workspace.owner);
+  return `workspaces/${owner}/${encodeURIComponent(workspace.name)}`;
 }
 
 /** Whether an operation is work on a workspace. */

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 
 import type { WorkspaceApi } from './api';
-import { sentence } from './api';
+import { sentence } from './request';
 import type { IOperation, IWorkspace, IWorkspaceKey } from './models';
 import { keyOf } from './models';
 import type { IWords } from './operationText';

@@ -50,6 +50,8 @@ export function titleOf(
       return trans.__('Push of %1', target);
     case 'commit':
       return trans.__('Commit of %1', target);
+    case 'rollback':
+      return trans.__('Roll back of %1', target);
     default:
       return `${kind} ${target}`;
   }
@@ -107,6 +109,23 @@ export function pushWords(trans: TranslationBundle, name: string): IWords {
     cancelled: trans.__('The push of %1 was cancelled.', name),
     forgotten: trans.__(
       'The server no longer knows how the push of %1 went.',
+      name
+    )
+  };
+}
+
+export function rollBackWords(
+  trans: TranslationBundle,
+  name: string,
+  reference: string
+): IWords {
+  return {
+    doing: trans.__('Rolling %1 back to %2…', name, reference),
+    done: () => trans.__('%1 has the environment of %2.', name, reference),
+    failed: why => trans.__('%1 was not rolled back: %2', name, why),
+    cancelled: trans.__('%1 was not rolled back.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the roll back of %1 went.',
       name
     )
   };

@@ -2,27 +2,15 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
 
 import { cleanUp, create, discard, manageRegistries } from './attachments';
-import { choose } from './choose';
-import { fetchImage, pull, push, removeImage, removeSnapshot } from './images';
+import { fetchImage, pull, removeImage } from './images';
 import { showLog } from './log';
 import type { IImage } from './models';
 import { isHere } from './models';
 import { titleOf } from './operationText';
+import type { ISubject } from './subject';
+import { addSubjectCommand } from './subject';
 import type { IContext, Run } from './tokens';
 import { CommandIDs, PANEL_ID } from './tokens';
-
-/** Something that a command is about: what there is, what names it, and what is done. */
-interface ISubject<T> {
-  readonly id: string;
-  readonly label: string;
-  readonly ok: string;
-  /** The argument that names one; without it the user is asked. */
-  readonly argument: string;
-  readonly list: () => Promise<readonly T[]> | readonly T[];
-  readonly key: (item: T) => string;
-  readonly name: (item: T) => string;
-  readonly act: (item: T) => Promise<void> | void;
-}
 
 /** Add the commands for what workspaces are made from and with. */
 export function addResourceCommands(
@@ -40,22 +28,7 @@ export function addResourceCommands(
   };
 
   const addSubject = <T>(subject: ISubject<T>): void => {
-    const { id, argument, key, name, ok } = subject;
-    const title = subject.label;
-    commands.addCommand(id, {
-      label: trans.__('%1…', title),
-      execute: async args => {
-        const items = await subject.list();
-        const item =
-          argument in args
-            ? items.find(one => key(one) === args[argument])
-            : await choose(items, name, title, ok);
-        if (item !== undefined) {
-          await subject.act(item);
-        }
-      }
-    });
-    palette?.addItem({ command: id, category });
+    addSubjectCommand(context, palette, subject);
   };
 
   addSubject<IImage>({
@@ -82,31 +55,6 @@ export function addResourceCommands(
     name: image => image.reference,
     act: image => removeImage(context, image)
   });
-  for (const [id, label, ok, act] of [
-    [
-      CommandIDs.pushSnapshot,
-      trans.__('Push Workspace Snapshot'),
-      trans.__('Push'),
-      push
-    ],
-    [
-      CommandIDs.removeSnapshot,
-      trans.__('Remove Workspace Snapshot'),
-      trans.__('Remove'),
-      removeSnapshot
-    ]
-  ] as const) {
-    addSubject({
-      id,
-      label,
-      ok,
-      argument: 'id',
-      list: () => [...store.snapshots.values()],
-      key: snapshot => snapshot.id,
-      name: snapshot => snapshot.reference,
-      act: snapshot => act(context, snapshot)
-    });
-  }
   for (const [kind, id, label] of [
     ['volumes', CommandIDs.removeVolume, trans.__('Remove Workspace Volume')],
     ['networks', CommandIDs.removeNetwork, trans.__('Remove Workspace Network')]

@@ -1,3 +1,5 @@
+import type { IUnused } from './models';
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** A size for a person: `1.4 GiB`. */
@@ -55,4 +57,16 @@ export function clip(text: string, length: number): string {
 
 export function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? text;
+}
+
+/** As many characters of an image's or a layer's ID as people know it by. */
+const SHORT = 12;
+
+export function shortId(id: string): string {
+  return id.replace(/^sha256:/, '').slice(0, SHORT);
+}
+
+/** What people know something unused by. */
+export function nameOfUnused({ kind, name }: IUnused): string {
+  return kind === 'snapshot' ? shortId(name) : name;
 }

@@ -27,6 +27,10 @@ export namespace CommandIDs {
   export const pullImage = 'workspaces:pull-image';
   export const removeImage = 'workspaces:remove-image';
   export const pushSnapshot = 'workspaces:push-snapshot';
+  export const compareSnapshot = 'workspaces:compare-snapshot';
+  export const rollBack = 'workspaces:roll-back';
+  export const shareSnapshot = 'workspaces:share-snapshot';
+  export const unshareSnapshot = 'workspaces:unshare-snapshot';
   export const removeSnapshot = 'workspaces:remove-snapshot';
   export const createVolume = 'workspaces:create-volume';
   export const removeVolume = 'workspaces:remove-volume';

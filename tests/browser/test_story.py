@@ -49,7 +49,7 @@ def test_the_story_by_clicks(context: BrowserContext, server: RunningServer) -> 
 
     # A new workspace from it has what was installed.
     snapshot = server.api("GET", "/snapshots")[0]
-    page.get_by_role("list", name="Snapshots").get_by_role("button", name="Launch").click()
+    page.get_by_role("tree", name="Snapshots").get_by_role("button", name="Launch").click()
     dialog = dialog_of(page, "Name")
     dialog.get_by_label("Name", exact=True).fill("second")
     with context.expect_page() as opened:
@@ -101,7 +101,7 @@ def test_a_workspace_is_committed_from_inside(context: BrowserContext, server: R
 
     page.bring_to_front()
     open_sidebar(page)
-    row = page.get_by_role("list", name="Snapshots").get_by_role("listitem", name=reference)
+    row = page.get_by_role("tree", name="Snapshots").get_by_role("treeitem", name=reference)
     expect(row.get_by_text("from inside")).to_be_visible()
 
 

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { WorkspaceApi } from '../api';
-import { sentence } from '../api';
+import { sentence } from '../request';
 import type { ILaunchDefaults, INetwork, IVolume } from '../models';
 import { Problem } from './fields';
 import type { ILaunchValues } from './launchRequest';

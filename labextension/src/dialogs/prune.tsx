@@ -3,10 +3,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { WorkspaceApi } from '../api';
-import { sentence } from '../api';
+import { sentence } from '../request';
 import type { IUnused, UnusedKind } from '../models';
 import { UNUSED_KINDS } from '../models';
-import { formatSize } from '../text';
+import { formatSize, nameOfUnused } from '../text';
 import { Problem } from './fields';
 import { Form } from './form';
 
@@ -20,7 +20,7 @@ export async function askPrune(
   trans: TranslationBundle
 ): Promise<readonly UnusedKind[] | null> {
   // What holds work of the user's must be chosen.
-  const initial: IPruneValues = { kinds: ['networks', 'images'] };
+  const initial: IPruneValues = { kinds: ['networks', 'images', 'snapshots'] };
   const result = await showDialog<IPruneValues>({
     title: trans.__('Clean Up'),
     body: new Form(initial, (values, change) => (
@@ -80,7 +80,7 @@ function Unused(props: IUnusedProps): React.ReactElement {
       <Problem text={problem} />
       <p className="wl-Form-lead">
         {trans.__(
-          'What is yours and nothing uses. Snapshots and notebooks stay.'
+          'What is yours and nothing uses. Snapshots that have a name stay, and notebooks.'
         )}
       </p>
       {UNUSED_KINDS.map(kind => (
@@ -137,7 +137,7 @@ function Kind(props: IKindProps): React.ReactElement {
         <ul className="wl-Kind-list">
           {unused.map(one => (
             <li key={one.name}>
-              {one.name}
+              {nameOfUnused(one)}
               {one.size ? ` · ${formatSize(one.size)}` : ''}
               {chosen && going?.some(other => isSame(one, other)) === false && (
                 <span className="wl-Field-hint">
@@ -175,5 +175,7 @@ function words(kind: UnusedKind, trans: TranslationBundle): [string, string] {
       return [trans.__('Networks'), ''];
     case 'images':
       return [trans.__('Images that you pulled or tagged'), ''];
+    case 'snapshots':
+      return [trans.__('Snapshots that have lost their name'), ''];
   }
 }

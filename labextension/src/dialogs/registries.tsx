@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { WorkspaceApi } from '../api';
-import { sentence } from '../api';
+import { sentence } from '../request';
 import type { ILogin } from '../models';
 import { Problem, TextField } from './fields';
 import { Form } from './form';

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import type { WorkspaceApi } from '../api';
-import { sentence } from '../api';
+import { sentence } from '../request';
 import type { WorkspaceStore } from '../store';
 import type { IContext } from '../tokens';
 

@@ -4,12 +4,9 @@ import * as React from 'react';
 import { Disclosure } from '../disclosure';
 import type { ILayer, IOperation } from '../models';
 import { amount } from '../operationText';
-import { formatSize } from '../text';
+import { formatSize, shortId } from '../text';
 import type { Run } from '../tokens';
 import { CommandIDs } from '../tokens';
-
-/** As many characters of a layer's ID as people know it by. */
-const SHORT = 12;
 
 export interface IOperationBarProps {
   readonly operation: IOperation;
@@ -71,7 +68,7 @@ function Layer(props: {
 }): React.ReactElement {
   const { layer, trans } = props;
   const { id, done, total } = layer;
-  const short = id.replace(/^sha256:/, '').slice(0, SHORT);
+  const short = shortId(id);
   return (
     <li className="wl-Layer">
       <span>

@@ -1,0 +1,72 @@
+import type { ServerConnection } from '@jupyterlab/services';
+
+import type { ISnapshotDiff } from './environmentModels';
+import type { IOperation, ISnapshot, IWorkspaceKey } from './models';
+import { pathOf } from './models';
+import { request } from './request';
+
+/** The REST API of the workspace launcher, as far as it is about snapshots. */
+export class SnapshotApi {
+  constructor(private readonly _settings: ServerConnection.ISettings) {}
+
+  async remove(snapshot: ISnapshot): Promise<void> {
+    await this._request(snapshot, '', { method: 'DELETE' });
+  }
+
+  /** Begin to push a snapshot; without a tag, by its own. */
+  push(
+    snapshot: ISnapshot,
+    repository: string,
+    tag?: string
+  ): Promise<IOperation> {
+    return this._post(snapshot, 'push', { repository, tag });
+  }
+
+  /** Let everybody on the server launch from it, or nobody else. */
+  async share(snapshot: ISnapshot, shared: boolean): Promise<void> {
+    const body = JSON.stringify({ shared });
+    await this._request(snapshot, '', { method: 'PATCH', body });
+  }
+
+  /** What it has over another, or over `base`: the image that the first of its line is from. */
+  async diff(snapshot: ISnapshot, against: string): Promise<ISnapshotDiff> {
+    const path = `/diff?against=${encodeURIComponent(against)}`;
+    return (await (
+      await this._request(snapshot, path)
+    ).json()) as ISnapshotDiff;
+  }
+
+  /** Begin to give a workspace its environment. */
+  async rollBack(
+    workspace: IWorkspaceKey,
+    snapshot: ISnapshot
+  ): Promise<IOperation> {
+    const body = JSON.stringify({ snapshot: snapshot.id });
+    const path = `api/${pathOf(workspace)}/rollback`;
+    const init = { method: 'POST', body };
+    return (await (
+      await request(this._settings, path, init)
+    ).json()) as IOperation;
+  }
+
+  private async _post(
+    snapshot: ISnapshot,
+    work: string,
+    what: object
+  ): Promise<IOperation> {
+    const body = JSON.stringify(what);
+    const init = { method: 'POST', body };
+    return (await (
+      await this._request(snapshot, `/${work}`, init)
+    ).json()) as IOperation;
+  }
+
+  private _request(
+    snapshot: ISnapshot,
+    path: string,
+    init?: RequestInit
+  ): Promise<Response> {
+    const id = encodeURIComponent(snapshot.id);
+    return request(this._settings, `api/snapshots/${id}${path}`, init);
+  }
+}

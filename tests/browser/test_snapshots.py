@@ -1,0 +1,188 @@
+"""Snapshots as a tree: what a commit would keep, what differs, rolling back, proof: by clicks and keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.lab import answer, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
+from tests.engine.server import RunningServer
+
+MIB = 1 << 20
+KEY = "/home/workspace/.aws/credentials"
+CHANGES: dict[str, Any] = {
+    "size": 530 * MIB,
+    "groups": [
+        {"kind": "pip", "paths": [{"path": "/opt/conda/lib/six.py", "size": 9 * MIB}], "size": 9 * MIB, "entries": 12},
+        {
+            "kind": "caches",
+            "paths": [
+                {"path": "/home/workspace/.cache/pip", "size": 500 * MIB},
+                {"path": "/var/cache/apt", "size": 20 * MIB},
+            ],
+            "size": 520 * MIB,
+            "entries": 800,
+        },
+        {"kind": "home", "paths": [{"path": KEY, "size": MIB}], "size": MIB, "entries": 1},
+    ],
+    "packages": {
+        "added": [{"manager": "pip", "name": "six", "version": "1.17.0", "source": ""}],
+        "removed": [],
+        "changed": [{"manager": "apt", "name": "less", "before": "590", "after": "643"}],
+    },
+    "secrets": [
+        {"path": KEY, "rule": "AWS access key"},
+        {"path": "/home/workspace/.netrc", "rule": ".netrc"},
+    ],
+}
+
+
+def snapshot(owner: str, tag: str, parent: str | None = None, **changes: Any) -> dict[str, Any]:
+    """Return a snapshot as the server would tell of it; its tag is its ID."""
+    return {
+        "id": tag,
+        "reference": f"{owner}/first:{tag}",
+        "owner": owner,
+        "workspace": "first",
+        "parent_id": parent,
+        "message": f"About {tag}",
+        "created": "2026-11-25T10:00:00.000Z",
+        "size": 900 * MIB,
+        "unique_size": 12 * MIB,
+        "packages": 120,
+        "verified": None,
+        "shared": False,
+        **changes,
+    }
+
+
+def tree_of(page: Page) -> Locator:
+    return page.get_by_role("tree", name="Snapshots")
+
+
+def choose_from_menu(page: Page, row: Locator, label: str) -> None:
+    row.get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name=label, exact=True).click()
+
+
+def load_tree(page: Page, server: RunningServer, *snapshots: dict[str, Any]) -> Locator:
+    """Load the lab with snapshots that the test tells of, and return their tree."""
+    hear_own_events(page)
+    load_lab(page, server)
+    open_sidebar(page)
+    for one in snapshots:
+        tell(page, "snapshot", one)
+    return tree_of(page)
+
+
+def test_the_tree_is_walked_by_keys(context: BrowserContext, server: RunningServer) -> None:
+    page = context.new_page()
+    owner = server.owner
+    tree = load_tree(
+        page,
+        server,
+        snapshot(owner, "one", verified=True, shared=True),
+        snapshot(owner, "two", "one", created="2026-11-25T11:00:00.000Z", verified=False),
+        snapshot(owner, "three", "two", created="2026-11-25T12:00:00.000Z"),
+        snapshot(owner, "branch", "one", created="2026-11-25T10:30:00.000Z"),
+        snapshot("someone", "theirs", reference="someone/other:theirs", shared=True),
+    )
+    rows = tree.get_by_role("treeitem")
+    expect(rows).to_have_count(5)
+    levels = rows.evaluate_all("rows => Object.fromEntries(rows.map(row => [row.dataset.snapshot, row.ariaLevel]))")
+    assert levels == {"one": "1", "two": "2", "three": "3", "branch": "2", "theirs": "1"}
+    one, two = (tree.get_by_role("treeitem", name=f"{owner}/first:{tag}", exact=True) for tag in ("one", "two"))
+    expect(one).to_contain_text("verified")
+    expect(one).to_contain_text("120 packages")
+    picture(page, "snapshot-tree")
+
+    one.focus()
+    page.keyboard.press("ArrowRight")
+    expect(two).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(two).to_have_attribute("aria-expanded", "false")
+    expect(rows).to_have_count(4)
+    page.keyboard.press("ArrowLeft")
+    expect(one).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(one.get_by_role("button", name="Launch", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(one).to_be_focused()
+    page.keyboard.press("Enter")
+    menu = page.get_by_role("menu", name="Actions on")
+    expect(menu.get_by_role("menuitem", name="Stop Sharing")).to_be_visible()
+    expect(menu.get_by_role("menuitem", name="Share", exact=True)).to_have_count(0)
+    picture(page, "snapshot-menu")
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+    expect(one).to_be_focused()
+
+    # What is another's can be launched from, and no more.
+    theirs = tree.get_by_role("treeitem", name="someone/other:theirs")
+    theirs.focus()
+    page.keyboard.press("Enter")
+    expect(menu.get_by_role("menuitem", name="Compare")).to_be_visible()
+    expect(menu.get_by_role("menuitem", name="Remove…")).to_have_count(0)
+
+
+def test_two_snapshots_are_compared(context: BrowserContext, server: RunningServer) -> None:
+    page = context.new_page()
+    owner = server.owner
+    differs = {"packages": CHANGES["packages"], "size": -3 * MIB}
+    same = {"packages": {"added": [], "removed": [], "changed": []}, "size": 0}
+    for against, diff in (("one", differs), ("base", same)):
+        answer(page, rf"snapshots/two/diff\?against={against}&\d+", diff)
+    tree = load_tree(page, server, snapshot(owner, "one"), snapshot(owner, "two", "one"))
+    row = tree.get_by_role("treeitem", name=f"{owner}/first:two", exact=True)
+    row.get_by_role("button", name="Compare").click()
+    view = page.locator(".wl-Compare")
+    expect(view.get_by_role("status")).to_have_text("3.0 MiB less · 1 added, 1 changed")
+    expect(view.get_by_label("Compared with")).to_have_value("one")
+    expect(view.get_by_role("row", name="six")).to_contain_text("1.17.0")
+    picture(page, "compare")
+    view.get_by_label("Compared with").select_option("base")
+    expect(view.get_by_role("status")).to_have_text("The same size · the same packages")
+
+
+def test_two_generations_and_back(context: BrowserContext, server: RunningServer) -> None:
+    owner, where = server.owner, f"/workspaces/{server.owner}/first"
+    server.launch(name="first")
+    page = open_lab(context, server)
+    open_sidebar(page)
+    tree = tree_of(page)
+
+    def write(text: str) -> None:
+        command = ["sh", "-c", f"echo {text} > /opt/conda/which.txt"]
+        server.api("POST", f"{where}/exec", json={"command": command}, status=200)
+
+    write("one")
+    server.api("POST", f"{where}/commit", json={"tag": "one"}, status=202)
+    one = tree.get_by_role("treeitem", name=f"{owner}/first:one")
+    expect(one).to_have_attribute("aria-level", "1")
+    # A roll back makes it the environment that the workspace stands on.
+    choose_from_menu(page, one, "Roll Back a Workspace to It…")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Workspace", exact=True)).to_have_value(f"{owner}/first")
+    picture(page, "roll-back")
+    dialog.get_by_role("button", name="Roll back", exact=True).click()
+    expect(page.get_by_text(f"first has the environment of {owner}/first:one.").first).to_be_visible()
+
+    write("two")
+    server.api("POST", f"{where}/commit", json={"tag": "two", "message": "the second"}, status=202)
+    two = tree.get_by_role("treeitem", name=f"{owner}/first:two")
+    expect(two).to_have_attribute("aria-level", "2")
+    before = server.api("GET", where)
+    choose_from_menu(page, one, "Roll Back a Workspace to It…")
+    page.get_by_role("dialog").get_by_role("button", name="Roll back", exact=True).click()
+    expect(page.get_by_text(f"first has the environment of {owner}/first:one.")).to_have_count(2)
+    done = server.api("POST", f"{where}/exec", json={"command": ["cat", "/opt/conda/which.txt"]}, status=200)
+    assert done["output"] == "one\n"
+    assert server.api("GET", where)["url"] == before["url"]
+
+    choose_from_menu(page, two, "Share")
+    expect(two).to_contain_text("shared")
+    choose_from_menu(page, two, "Remove…")
+    expect(page.get_by_role("dialog")).to_contain_text("It frees")
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(two).to_have_count(0)
