@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from tests.contract import fake_programs
 from workspace_launcher.engine_models import EngineEvent, Image
-from workspace_launcher.errors import BuildFailed, Conflict, EngineError, NotFound
+from workspace_launcher.errors import BuildFailed, Conflict, EngineError, InvalidRequest, NotFound
 
 
 class FakeImages:
@@ -95,6 +95,13 @@ class FakeImages:
         self._images[image.id] = dataclasses.replace(image, tags=())
         self.tag(image, reference)
         return self._images[image.id]
+
+    def one_layer_above(self, base: str, image: Image) -> tuple[str, ...]:
+        """Return the layers of an image with one in place of all that it has above another."""
+        below = self.find(base).layers
+        if image.layers[: len(below)] != below:
+            raise InvalidRequest("The image does not stand on the one that its layers are to be put together above.")
+        return (*below, f"sha256:{secrets.token_hex(32)}")
 
     def derive(self, parent: Image, *tags: str, **changes: Any) -> Image:
         """Make an image like another, with a layer more."""
