@@ -230,6 +230,8 @@ class Progress:
     total: int | None = None
     seconds_left: float | None = None
     layers: tuple[LayerProgress, ...] = ()
+    paused: float | None = None
+    """Seconds that a workspace was paused for it, once that is known."""
 
 
 class OperationState(str, enum.Enum):
@@ -264,6 +266,8 @@ class Operation:
     layers: tuple[LayerProgress, ...] = ()
     workspace_id: str | None = None
     """The workspace that it works on; ``target``, its name, may pass to another."""
+    paused: float | None = None
+    """Seconds that the workspace was paused for it; ``None`` while unknown, or where it was not."""
 
 
 class Health(str, enum.Enum):

@@ -143,6 +143,7 @@ class Operations:
                 total=news.total,
                 seconds_left=news.seconds_left,
                 layers=news.layers,
+                **({} if news.paused is None else {"paused": round(news.paused, 3)}),
             )
             teller.tell_within(0 if news.share == 1.0 else PUBLISH_EVERY)
 

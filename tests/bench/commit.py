@@ -2,7 +2,7 @@
 
     script/test bench commit --rounds 7 [--json FILE]
 
-``…_little``: next to nothing changed; ``…_200mb``: 200 MB of new files. The SDK's leaves the launch's environment and labels in the
+``…_little``: next to nothing changed; ``…_200mb``: 200 MB of new files; ``without_half_…``: half of those left out. The SDK's leaves the launch's environment and labels in the
 image; ours does not.
 """
 
@@ -27,9 +27,12 @@ async def measure(rounds: int) -> dict[str, list[float]]:
     engine = DockerEngine()
     parent = client.images.get(IMAGE).id
     samples: dict[str, list[float]] = {
-        key: [] for key in ("sdk_little", "launcher_little", "sdk_200mb", "launcher_200mb")
+        key: [] for key in ("sdk_little", "launcher_little", "sdk_200mb", "launcher_200mb", "without_half_200mb")
     }
-    for size, write in (("little", "echo x > /tmp/x"), ("200mb", "head -c 200000000 /dev/urandom > /tmp/big")):
+    for size, write in (
+        ("little", "echo x > /tmp/x"),
+        ("200mb", "for n in 1 2; do head -c 100000000 /dev/urandom > /tmp/big$n; done"),
+    ):
         container: Any = client.containers.run(
             IMAGE, ["sleep", "600"], detach=True, name=f"wlbench-{secrets.token_hex(4)}", user="0"
         )
@@ -40,19 +43,23 @@ async def measure(rounds: int) -> dict[str, list[float]]:
                 image = container.commit(repository="wlbench", tag="sdk")
                 samples[f"sdk_{size}"].append(time.perf_counter() - begun)
                 client.images.remove(image.id, force=True)
-                begun = time.perf_counter()
-                ours = await engine.commit_container(
-                    container.id,
-                    reference="wlbench:ours",
-                    parent=str(parent),
-                    labels={"a": "b"},
-                    author="bench",
-                    message="",
-                    pause=True,
-                    progress=lambda news: None,
-                )
-                samples[f"launcher_{size}"].append(time.perf_counter() - begun)
-                client.images.remove(ours.id, force=True)
+                for key, exclude in (("launcher", ()), ("without_half", ("/tmp/big2",))):
+                    if f"{key}_{size}" not in samples:
+                        continue
+                    begun = time.perf_counter()
+                    ours = await engine.commit_container(
+                        container.id,
+                        reference="wlbench:ours",
+                        parent=str(parent),
+                        labels={"a": "b"},
+                        author="bench",
+                        message="",
+                        pause=True,
+                        exclude=exclude,
+                        progress=lambda news: None,
+                    )
+                    samples[f"{key}_{size}"].append(time.perf_counter() - begun)
+                    client.images.remove(ours.id, force=True)
         finally:
             container.remove(force=True)
     await engine.close()

@@ -7,13 +7,14 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tests.contract import fake_programs
 from tests.contract.fake_host import FakeHost, matches
 from tests.contract.fake_registry import FakeCredentialStore
 from tests.contract.faults import Faults
 from workspace_launcher.engine.base import CredentialStore, Engine, ProgressCallback
+from workspace_launcher.engine.layers import checked_exclusions
 from workspace_launcher.engine_models import (
     Container,
     ContainerSpec,
@@ -288,9 +289,12 @@ class FakeEngine(Engine):
         author: str,
         message: str,
         pause: bool,
+        exclude: tuple[str, ...] = (),
+        flatten_onto: str | None = None,
         progress: ProgressCallback,
     ) -> Image:
         async with self._call("commit_container") as host:
+            checked_exclusions(exclude)
             found, below = host.find(container), host.images.find(parent)
             if found.image.id != below.id:
                 raise InvalidRequest("The parent of a commit must be the image that the container runs.")
@@ -309,7 +313,29 @@ class FakeEngine(Engine):
                 found.committing = False
                 if frozen and found.status == "paused":
                     found.unpause()
-            return host.images.derive(below, reference, labels={**below.labels, **labels})
+            changes: dict[str, Any] = {"labels": {**below.labels, **labels}}
+            if flatten_onto is not None:
+                changes["layers"] = host.images.one_layer_above(flatten_onto, below)
+            if frozen:
+                progress(Progress("Writing the image's configuration", share=0.8, paused=0.001))
+            return host.images.derive(below, reference, **changes)
+
+    async def squash_image(
+        self,
+        image: str,
+        *,
+        base: str,
+        reference: str,
+        labels: Mapping[str, str],
+        author: str,
+        message: str,
+        progress: ProgressCallback,
+    ) -> Image:
+        async with self._call("squash_image") as host:
+            found = host.images.find(image)
+            layers = host.images.one_layer_above(base, found)
+            progress(Progress("Putting layers together", share=0.5))
+            return host.images.derive(found, reference, labels={**found.labels, **labels}, layers=layers)
 
     async def build_image(
         self,

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from tests.contract import fake_programs
 from workspace_launcher.engine_models import EngineEvent, Image
-from workspace_launcher.errors import BuildFailed, Conflict, EngineError, NotFound
+from workspace_launcher.errors import BuildFailed, Conflict, EngineError, InvalidRequest, NotFound
 
 LAYER = 4096
 """Bytes of a layer that is put on another."""
@@ -112,6 +112,13 @@ class FakeImages:
             **{**same, "id": f"sha256:{secrets.token_hex(32)}", "labels": {**old.labels, **labels}, "tags": ()}
         )
         return self.take(image, reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest")
+
+    def one_layer_above(self, base: str, image: Image) -> tuple[str, ...]:
+        """Return the layers of an image with one in place of all that it has above another."""
+        below = self.find(base).layers
+        if image.layers[: len(below)] != below:
+            raise InvalidRequest("The image does not stand on the one that its layers are to be put together above.")
+        return (*below, f"sha256:{secrets.token_hex(32)}")
 
     def derive(self, parent: Image, *tags: str, **changes: Any) -> Image:
         """Make an image like another, with a layer more."""

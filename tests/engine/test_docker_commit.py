@@ -20,8 +20,8 @@ import pytest
 from tests.engine.conftest import PREFIX, TINY
 from tests.engine.second_daemon import SecondDaemon
 from tests.engine.waiting import until
-from workspace_launcher.engine.docker_commit import INTERMEDIATE
 from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine.docker_intermediate import INTERMEDIATE
 from workspace_launcher.engine_models import ContainerSpec, Image, Mount, PublishedPort, Tmpfs
 from workspace_launcher.errors import Busy, EngineUnavailable, InvalidRequest, NotFound
 from workspace_launcher.models import Progress

@@ -294,6 +294,8 @@ class Engine(abc.ABC):
         author: str,
         message: str,
         pause: bool,
+        exclude: tuple[str, ...] = (),
+        flatten_onto: str | None = None,
         progress: ProgressCallback,
     ) -> Image:
         """Make an image ``reference`` of a container's file system.
@@ -302,6 +304,31 @@ class Engine(abc.ABC):
         that of the ``parent`` image, which must be the container's own image, plus ``labels``; nothing that the
         container was created with (environment, labels, command, host name, mounts) is in its configuration or history.
         Cancelling the coroutine leaves no image and no paused container behind.
+
+        Of what lies at or below the absolute paths of ``exclude`` no change is stored: it is there as the parent has it,
+        unless a directory that it lies in was replaced. Files that the parent lacks are in no byte of the image.
+        ``flatten_onto`` names an image that the parent stands on: all above it becomes one layer. ``progress`` is told how
+        long the container was paused, where that can be known.
+
+        ``NoSpace`` before anything begins where the engine's disk, if it is this machine's, cannot hold it.
+        """
+
+    @abc.abstractmethod
+    async def squash_image(
+        self,
+        image: str,
+        *,
+        base: str,
+        reference: str,
+        labels: Mapping[str, str],
+        author: str,
+        message: str,
+        progress: ProgressCallback,
+    ) -> Image:
+        """Make an image ``reference`` that is as another in files and configuration, with ``labels`` besides.
+
+        What ``image`` has above ``base``, on which it must stand, is one layer. An image that had the reference loses it.
+        Cancelling the coroutine leaves all as it was. ``Busy`` while that is done to this reference already.
         """
 
     @abc.abstractmethod

@@ -14,17 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import secrets
-import socket
-import tempfile
-import time
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
-
-from docker.errors import APIError
 
 from ..engine_models import Image
 from ..errors import (
@@ -41,29 +32,12 @@ from . import answers, image_archive
 from .arguments import split_reference
 from .base import ProgressCallback
 from .docker_client import Client
+from .docker_composed import Composed, saved_image, watched
 from .docker_connection import DockerConnection
+from .docker_intermediate import INTERMEDIATE, Wish, maker, remove_unnamed
 from .docker_load import SECONDS, EarlyLoad, load
 
 T = TypeVar("T")
-
-INTERMEDIATE = "workspace-launcher.intermediate"
-"""Label of an intermediate image: the host and process that made it."""
-
-FORGOTTEN = 3600.0
-"""Seconds after which an intermediate counts as left behind even if its maker cannot be asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be committed, and as what."""
-
-    container: str
-    reference: str
-    parent: str
-    labels: Mapping[str, str]
-    author: str
-    message: str
-    pause: bool
 
 
 class Committer:
@@ -88,9 +62,19 @@ class Committer:
         if wish.container in self._busy:
             raise Busy("This workspace is being committed already.")
         self._busy.add(wish.container)
-        work = _Work(self._connection, wish, progress, complete=self._complete)
+        kind = Composed if wish.exclude or wish.onto else _Work
+        return await self._done(wish.container, kind(self._connection, wish, progress, complete=self._complete))
+
+    async def squash(self, wish: Wish, progress: ProgressCallback) -> Image:
+        """Make one layer of what an image, the ``parent``, has above another; cancelling is as for a commit."""
+        if wish.reference in self._busy:
+            raise Busy("This image is being squashed already.")
+        self._busy.add(wish.reference)
+        return await self._done(wish.reference, Composed(self._connection, wish, progress, complete=self._complete))
+
+    async def _done(self, what: str, work: _Work | Composed) -> Image:
         task = self._keep(work.run())
-        task.add_done_callback(lambda _: self._busy.discard(wish.container))
+        task.add_done_callback(lambda _: self._busy.discard(what))
         try:
             image = await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -217,24 +201,9 @@ class _Work:
             # All but the entry of the intermediate's own commit, which names the container's command.
             return self._configuration(parent, (saved.get("history") or [])[:-1], layers)
 
-        with tempfile.TemporaryDirectory(prefix="workspace-launcher-") as folder:
-            saved = Path(folder) / "image.tar"
-            try:
-                with saved.open("wb") as file:
-                    for chunk in client.get_image(intermediate):
-                        self._check()
-                        file.write(chunk)
-            except OSError as error:
-                if isinstance(error, APIError) or error.strerror is None:
-                    raise
-                raise NoSpace(f"The image cannot be copied through {folder}: {error.strerror}.") from None
-            load(client, self._watched(image_archive.rewritten(saved, self._reference, change)))
+        with saved_image(client, intermediate, self._check) as saved:
+            load(client, watched(image_archive.rewritten(saved, self._reference, change), self._check))
         return answers.image(client.image(self._reference))
-
-    def _watched(self, chunks: Any) -> Any:
-        for chunk in chunks:
-            self._check()
-            yield chunk
 
     def _configuration(
         self, parent: Mapping[str, Any], history: Sequence[Mapping[str, Any]], layers: Sequence[str]
@@ -249,44 +218,9 @@ class _Work:
             labels=self._wish.labels,
             author=self._wish.author,
             message=self._wish.message,
+            adds_layer=len(layers) > len(below),
         )
 
     @property
     def _reference(self) -> str:
         return ":".join(split_reference(self._wish.reference))
-
-
-def maker() -> str:
-    """Name this process: ``host/pid/random``."""
-    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-
-
-def remove_unnamed(client: Client, image: str) -> None:
-    """Remove an untagged image, and not what is below it. Blocks; one that is gone or in use is fine."""
-    with contextlib.suppress(APIError):
-        client.remove_image(image, noprune=True)
-
-
-def sweep(client: Client) -> None:
-    """Remove the intermediates of processes that have ended. Blocks."""
-    rows: Any = client.images(filters={"label": INTERMEDIATE, "dangling": True})
-    for row in rows:
-        if forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
-            remove_unnamed(client, row["Id"])
-
-
-def forgotten(made_by: str, created: float) -> bool:
-    """Whether nobody works on an intermediate any more, by its label and its time in seconds since 1970."""
-    if abs(time.time() - created) > FORGOTTEN:
-        return True
-    host, _, rest = made_by.partition("/")
-    process = rest.partition("/")[0]
-    if host != socket.gethostname() or not process.isdigit():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        pass
-    return False

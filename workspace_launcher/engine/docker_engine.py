@@ -32,6 +32,7 @@ from . import (
     docker_events,
     docker_exec,
     docker_images,
+    docker_intermediate,
     docker_logs,
     docker_networks,
     docker_once,
@@ -43,6 +44,7 @@ from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_credentials import DockerCredentials
 from .docker_host import Tls
+from .docker_intermediate import Wish
 from .docker_tunnels import Tunnels
 
 ANY_ADDRESS = ("", "0.0.0.0", "::")
@@ -146,7 +148,7 @@ class DockerEngine(Engine):
 
     async def sweep(self) -> None:
         """Remove what commits of processes that are gone, and containers that others removed, have left behind."""
-        await self._slow(docker_commit.sweep)
+        await self._slow(docker_intermediate.sweep)
         await self._slow(docker_volumes.sweep)
         await self._slow(docker_once.sweep)
 
@@ -340,11 +342,28 @@ class DockerEngine(Engine):
         author: str,
         message: str,
         pause: bool,
+        exclude: tuple[str, ...] = (),
+        flatten_onto: str | None = None,
         progress: ProgressCallback,
     ) -> Image:
         """Make an image of it that knows nothing of the launch; ``Busy`` while it is being committed already."""
-        wish = docker_commit.Wish(container, reference, parent, labels, author, message, pause)
+        wish = Wish(container, reference, parent, labels, author, message, pause, exclude, flatten_onto)
         return await self._committer.commit(wish, progress)
+
+    async def squash_image(
+        self,
+        image: str,
+        *,
+        base: str,
+        reference: str,
+        labels: Mapping[str, str],
+        author: str,
+        message: str,
+        progress: ProgressCallback,
+    ) -> Image:
+        """Make one layer of what an image has above another."""
+        wish = Wish("", reference, image, labels, author, message, pause=False, onto=base)
+        return await self._committer.squash(wish, progress)
 
     async def build_image(
         self,

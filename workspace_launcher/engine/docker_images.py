@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError
@@ -15,6 +13,7 @@ from ..errors import EngineError, EngineUnavailable, NoSpace
 from . import answers, image_archive
 from .arguments import split_reference
 from .docker_client import Client
+from .docker_composed import saved_image
 from .docker_load import load
 
 
@@ -84,10 +83,6 @@ def relabel(client: Client, reference: str, labels: Mapping[str, str]) -> Image:
         config = saved.get("config") or {}
         return {**saved, "config": {**config, "Labels": {**(config.get("Labels") or {}), **labels}}}
 
-    with tempfile.TemporaryDirectory(prefix="workspace-launcher-") as folder:
-        saved = Path(folder) / "image.tar"
-        with saved.open("wb") as file:
-            for chunk in client.get_image(image["Id"]):
-                file.write(chunk)
+    with saved_image(client, image["Id"], lambda: None) as saved:
         load(client, image_archive.rewritten(saved, name, change))
     return answers.image(client.image(name))

@@ -14,8 +14,8 @@ from ..engine_models import ExecResult
 from ..errors import LauncherError, WorkspaceTimeout
 from . import docker_logs
 from .docker_client import Client
-from .docker_commit import forgotten, maker
 from .docker_connection import DockerConnection
+from .docker_intermediate import forgotten, maker
 
 ONCE = "workspace-launcher.once"
 """Label of such a container: the host and process that made it."""

@@ -13,8 +13,7 @@ import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from ..errors import EngineError
 
@@ -34,19 +33,22 @@ def configuration(
     labels: Mapping[str, str],
     author: str,
     message: str,
+    adds_layer: bool,
 ) -> dict[str, Any]:
-    """Compose the configuration of an image that is its parent, our labels and perhaps one more layer.
+    """Compose the configuration of an image that is its parent's, with our labels, over layers of our choice.
 
     Parameters
     ----------
     parent
         The engine's inspection of the parent image.
     history
-        The parent's history as configurations hold it, oldest first.
+        That of the layers but for the one that is added, as configurations hold it, oldest first.
     layers
         Digests of the new image's layers, bottom first.
     labels, author, message
         What is added.
+    adds_layer
+        Whether the last of the layers is new; the history gets an entry in any case.
     """
     # What containers alone have stays out, should a parent have been committed by others.
     config = {
@@ -62,7 +64,7 @@ def configuration(
         "created_by": "workspace-launcher commit",
         "comment": message,
     }
-    if len(layers) == len((parent.get("RootFS") or {}).get("Layers") or ()):
+    if not adds_layer:
         entry["empty_layer"] = True
     body: dict[str, Any] = {
         "architecture": parent.get("Architecture") or "amd64",
@@ -176,7 +178,19 @@ def _is_metadata(created_by: str) -> bool:
     )
 
 
-def without_layers(config: Mapping[str, Any], reference: str) -> tuple[str, bytes]:
+def bare(layers: Sequence[str], labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the configuration of an image that has files alone: no volumes, no variables, no command."""
+    return {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": now(),
+        "config": {"Labels": dict(labels)},
+        "rootfs": {"type": "layers", "diff_ids": list(layers)},
+        "history": [{"created_by": "a layer"} for _ in layers],
+    }
+
+
+def without_layers(config: Mapping[str, Any], reference: str | None) -> tuple[str, bytes]:
     """Return an image's ID and an archive that names its layers but holds none: the engine must have them.
 
     Parameters
@@ -184,19 +198,29 @@ def without_layers(config: Mapping[str, Any], reference: str) -> tuple[str, byte
     config
         The image's configuration.
     reference
-        ``repository:tag`` for it.
+        ``repository:tag`` for it, if it is to have one.
     """
+    identifier, pieces = with_last_layer(config, reference, None, 0)
+    return identifier, b"".join(pieces)
+
+
+def with_last_layer(
+    config: Mapping[str, Any], reference: str | None, layer: IO[bytes] | None, size: int
+) -> tuple[str, Iterator[bytes]]:
+    """Return an image's ID and the pieces of an archive that holds of its layers only the last, if that is given."""
     body = _json(config)
     digest = hashlib.sha256(body).hexdigest()
     names = [f"{digest_of.removeprefix('sha256:')}/layer.tar" for digest_of in config["rootfs"]["diff_ids"]]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in (
-            (f"{digest}.json", body),
-            ("manifest.json", _manifest(f"{digest}.json", reference, names)),
-        ):
-            tar.addfile(_member(name, len(content)), io.BytesIO(content))
-    return f"sha256:{digest}", buffer.getvalue()
+    manifest = _manifest(f"{digest}.json", reference, names)
+
+    def pieces() -> Iterator[bytes]:
+        yield from _file(f"{digest}.json", io.BytesIO(body), len(body))
+        if layer is not None:
+            yield from _file(names[-1], layer, size)
+        yield from _file("manifest.json", io.BytesIO(manifest), len(manifest))
+        yield bytes(2 * tarfile.BLOCKSIZE)
+
+    return f"sha256:{digest}", pieces()
 
 
 def opening() -> bytes:
@@ -207,24 +231,32 @@ def opening() -> bytes:
     return folder.tobuf(tarfile.USTAR_FORMAT)
 
 
-def rewritten(saved: Path, reference: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> Iterator[bytes]:
+def rewritten(
+    saved: IO[bytes],
+    reference: str | None,
+    change: Callable[[dict[str, Any]], Mapping[str, Any]],
+    layer: tuple[IO[bytes], int] | None = None,
+) -> Iterator[bytes]:
     """Yield an archive like a saved one of a single image, with another configuration and reference.
 
     Parameters
     ----------
     saved
-        A file that ``docker save`` wrote, of any engine.
+        What ``docker save`` wrote, of any engine.
     reference
         ``repository:tag`` for the image.
     change
         Is given the saved configuration and returns the new one.
+    layer
+        One more layer, above the others, and its size in bytes.
 
     Raises
     ------
     EngineError
         If the file is no archive of one image.
     """
-    with tarfile.open(saved, mode="r:") as tar:
+    saved.seek(0)
+    with tarfile.open(fileobj=saved, mode="r:") as tar:
         try:
             manifest = json.load(_open(tar, "manifest.json"))
             (item,) = manifest
@@ -235,22 +267,25 @@ def rewritten(saved: Path, reference: str, change: Callable[[dict[str, Any]], Ma
         body = _json(config)
         name = f"{hashlib.sha256(body).hexdigest()}.json"
         yield from _file(name, io.BytesIO(body), len(body))
-        for layer in dict.fromkeys(layers):
-            stream, size = _resolved(tar, layer)
-            yield from _file(layer, stream, size)
+        for path in dict.fromkeys(layers):
+            stream, size = _resolved(tar, path)
+            yield from _file(path, stream, size)
+        if layer is not None:
+            layers.append(f"{name}.added/layer.tar")
+            yield from _file(layers[-1], *layer)
         content = _manifest(name, reference, layers)
         yield from _file("manifest.json", io.BytesIO(content), len(content))
         yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def _open(tar: tarfile.TarFile, name: str) -> BinaryIO:
+def _open(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     stream = tar.extractfile(name)
     if stream is None:
         raise KeyError(name)
-    return stream  # type: ignore[return-value]
+    return stream
 
 
-def _resolved(tar: tarfile.TarFile, name: str) -> tuple[BinaryIO, int]:
+def _resolved(tar: tarfile.TarFile, name: str) -> tuple[IO[bytes], int]:
     """Open a layer, which may be a link to another of the same content."""
     stream = _open(tar, name)
     size = stream.seek(0, io.SEEK_END)
@@ -258,7 +293,7 @@ def _resolved(tar: tarfile.TarFile, name: str) -> tuple[BinaryIO, int]:
     return stream, size
 
 
-def _file(name: str, stream: BinaryIO, size: int) -> Iterator[bytes]:
+def _file(name: str, stream: IO[bytes], size: int) -> Iterator[bytes]:
     yield _member(name, size).tobuf(tarfile.PAX_FORMAT)
     while chunk := stream.read(_CHUNK):
         yield chunk
@@ -271,8 +306,9 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
     return member
 
 
-def _manifest(config: str, reference: str, layers: Sequence[str]) -> bytes:
-    return _json([{"Config": config, "RepoTags": [reference], "Layers": list(layers)}])
+def _manifest(config: str, reference: str | None, layers: Sequence[str]) -> bytes:
+    tags = None if reference is None else [reference]
+    return _json([{"Config": config, "RepoTags": tags, "Layers": list(layers)}])
 
 
 def _json(value: Any) -> bytes:

@@ -1,0 +1,82 @@
+"""What a commit makes on its way, so marked that it is found if nobody comes to remove it: images and containers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from docker.errors import APIError
+
+from . import docker_trees
+from .docker_client import Client
+
+INTERMEDIATE = "workspace-launcher.intermediate"
+"""Label of an intermediate image, and of a container of one: the host and process that made it."""
+
+FORGOTTEN = 3600.0
+"""Seconds after which an intermediate counts as left behind even if its maker cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be committed, and as what."""
+
+    container: str
+    reference: str
+    parent: str
+    labels: Mapping[str, str]
+    author: str
+    message: str
+    pause: bool
+    exclude: tuple[str, ...] = ()
+    """Paths that are left out, see :func:`~workspace_launcher.engine.layers.checked_exclusions`."""
+    onto: str | None = None
+    """The image below the parent above which all is to be one layer."""
+
+
+def maker() -> str:
+    """Name this process: ``host/pid/random``."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+
+
+def remove_unnamed(client: Client, image: str) -> None:
+    """Remove an untagged image, and not what is below it. Blocks; one that is gone or in use is fine."""
+    with contextlib.suppress(APIError):
+        client.remove_image(image, noprune=True)
+
+
+def sweep(client: Client) -> None:
+    """Remove the intermediates, images and containers, of processes that have ended. Blocks."""
+    left: Any = client.containers(all=True, filters={"label": INTERMEDIATE})
+    for row in left:
+        # An image that a user brings can have any label.
+        ours = any(name.startswith(f"/{docker_trees.NAME}") for name in row.get("Names") or ())
+        if ours and forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
+            docker_trees.remove(client, row["Id"])
+    rows: Any = client.images(filters={"label": INTERMEDIATE, "dangling": True})
+    for row in rows:
+        if forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
+            remove_unnamed(client, row["Id"])
+
+
+def forgotten(made_by: str, created: float) -> bool:
+    """Whether nobody works on an intermediate any more, by its label and its time in seconds since 1970."""
+    if abs(time.time() - created) > FORGOTTEN:
+        return True
+    host, _, rest = made_by.partition("/")
+    process = rest.partition("/")[0]
+    if host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
