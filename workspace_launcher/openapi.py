@@ -126,7 +126,12 @@ _BODIES: dict[str, Any] = {
     },
     "Commit": {
         "type": "object",
-        "properties": {"tag": {"type": "string"}, "message": {"type": "string"}, "pause": {"type": "boolean"}},
+        "properties": {
+            "tag": {"type": "string"},
+            "message": {"type": "string"},
+            "pause": {"type": "boolean"},
+            "exclude": {"type": "array", "items": {"type": "string"}},
+        },
         "additionalProperties": False,
     },
     "Error": {

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .engine.base import Engine
+from .engine_models import Image
 from .errors import Conflict, Forbidden, InvalidRequest, LauncherError, NameTaken, NotFound, QuotaExceeded
 from .events import EventStream
 from .image_sizes import ImageSizes
@@ -35,6 +36,9 @@ from .workspaces import WorkspaceManager
 # https://distribution.github.io/distribution/spec/api/#pulling-an-image-manifest
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 LONGEST_MESSAGE = 1000
+MOST_EXCLUDED = 1000
+FLATTENED_AT = 100
+"""Layers from which on a commit makes one of all above the base: engines take 125 or so, and refuse the next commit."""
 COMMIT = "commit"
 """The kind of operation."""
 _LONG_AGO = datetime.fromtimestamp(0, timezone.utc)
@@ -47,8 +51,10 @@ class CommitRequest:
     tag: str | None = None
     message: str = ""
     pause: bool = True
+    exclude: tuple[str, ...] = ()
+    """Absolute paths: of what lies at or below them no change is stored."""
 
-    KEYS = ("tag", "message", "pause")
+    KEYS = ("tag", "message", "pause", "exclude")
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> CommitRequest:
@@ -64,7 +70,18 @@ class CommitRequest:
             raise InvalidRequest(f"'message' must be a text of at most {LONGEST_MESSAGE} characters.")
         if not isinstance(pause, bool):
             raise InvalidRequest("'pause' must be true or false.")
-        return cls(tag, message, pause)
+        return cls(tag, message, pause, _paths(given.get("exclude", [])))
+
+
+def _paths(value: object) -> tuple[str, ...]:
+    """Return the paths to leave out; ``InvalidRequest`` for what cannot be one."""
+    if not isinstance(value, list) or len(value) > MOST_EXCLUDED:
+        raise InvalidRequest(f"'exclude' must be a list of at most {MOST_EXCLUDED} absolute paths.")
+    for path in value:
+        parts = path.split("/") if isinstance(path, str) else []
+        if len(parts) < 2 or parts[0] or parts == ["", ""] or "\0" in path or {".", ".."} & set(parts):
+            raise InvalidRequest("Each of 'exclude' must be an absolute path below '/', without '.' and '..' in it.")
+    return tuple(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +272,7 @@ class SnapshotManager:
             # Labels are inherited: an image that was built from a snapshot says which.
             parent_id=parent.labels.get(SNAPSHOT_ID) or None,
         )
+        flatten_onto = await self._base_below(parent, snapshot.base) if len(parent.layers) >= FLATTENED_AT else None
         held = self._workspaces.committing(owner.name, name)
         await held.__aenter__()
 
@@ -268,6 +286,8 @@ class SnapshotManager:
                     author=owner.name,
                     message=request.message,
                     pause=request.pause,
+                    exclude=request.exclude,
+                    flatten_onto=flatten_onto,
                     progress=report.progress,
                 )
             finally:
@@ -284,6 +304,14 @@ class SnapshotManager:
             detail="Committing",
             workspace_id=workspace.id,
         )
+
+    async def _base_below(self, parent: Image, base: str) -> str | None:
+        """Return the base if it is another image, still there, and the parent stands on it."""
+        try:
+            layers = (await self._engine.inspect_image(base)).layers
+        except NotFound:
+            return None
+        return base if len(layers) < len(parent.layers) and parent.layers[: len(layers)] == layers else None
 
     def commit_of(self, owner: str, workspace_id: str, identifier: str) -> Operation:
         """Return a commit of this workspace, whatever its name; ``NotFound`` for any other operation."""

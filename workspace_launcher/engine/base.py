@@ -309,8 +309,6 @@ class Engine(abc.ABC):
         unless a directory that it lies in was replaced. Files that the parent lacks are in no byte of the image.
         ``flatten_onto`` names an image that the parent stands on: all above it becomes one layer. ``progress`` is told how
         long the container was paused, where that can be known.
-
-        ``NoSpace`` before anything begins where the engine's disk, if it is this machine's, cannot hold it.
         """
 
     @abc.abstractmethod
