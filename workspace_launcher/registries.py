@@ -7,7 +7,8 @@ import contextlib
 from pathlib import Path
 
 from .config import WorkspaceConfig
-from .engine.base import CredentialStore, Engine
+from .engine.base import Engine
+from .engine.credential_store import CredentialStore
 from .engine_models import Credentials, FoundImage, Image, Login
 from .errors import Forbidden, InvalidRequest, LauncherError, NameTaken, NotFound
 from .images import Catalogue

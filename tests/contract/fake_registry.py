@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspace_launcher.engine.base import CredentialStore
+from workspace_launcher.engine.credential_store import CredentialStore
 from workspace_launcher.engine_models import Credentials, FoundImage, Image, Login
 from workspace_launcher.errors import NotFound, RegistryDenied, RegistryUnreachable
 

@@ -25,7 +25,6 @@ from ..engine_models import (
     ExecResult,
     FoundImage,
     Image,
-    Login,
     Network,
     NetworkJoin,
     PathChange,
@@ -33,29 +32,10 @@ from ..engine_models import (
 )
 from ..errors import EngineError
 from ..models import Progress
+from .credential_store import CredentialStore
 
 ProgressCallback = Callable[[Progress], None]
 """Called on the event loop with how far it is."""
-
-
-class CredentialStore(abc.ABC):
-    """Where logins to registries are kept. Its methods block; they raise ``CredentialStoreFailed``."""
-
-    @abc.abstractmethod
-    def get(self, registry: str) -> Credentials | None:
-        """Return a registry's credentials, ``None`` where there are none."""
-
-    @abc.abstractmethod
-    def store(self, registry: str, credentials: Credentials) -> None:
-        """Keep a registry's credentials."""
-
-    @abc.abstractmethod
-    def erase(self, registry: str) -> None:
-        """Forget a registry's credentials; where there are none that is fine."""
-
-    @abc.abstractmethod
-    def logins(self) -> list[Login]:
-        """List the registries that there are credentials for."""
 
 
 class Engine(abc.ABC):

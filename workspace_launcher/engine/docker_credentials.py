@@ -21,7 +21,7 @@ from docker.credentials.errors import CredentialsNotFound, StoreError
 
 from ..engine_models import Credentials, Login
 from ..errors import CredentialStoreFailed
-from .base import CredentialStore
+from .credential_store import CredentialStore
 
 HUB = "docker.io"
 HUB_KEY = "https://index.docker.io/v1/"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -22,7 +21,7 @@ from ..engine_models import (
     PathChange,
     Volume,
 )
-from ..errors import Conflict, EngineError, NotFound
+from ..errors import Conflict, NotFound
 from . import (
     answers,
     arguments,
@@ -37,10 +36,11 @@ from . import (
     docker_networks,
     docker_once,
     docker_registry,
+    docker_states,
     docker_volumes,
 )
-from .base import CredentialStore, Engine, ProgressCallback
-from .docker_client import Client
+from .base import Engine, ProgressCallback
+from .credential_store import CredentialStore
 from .docker_connection import DockerConnection
 from .docker_credentials import DockerCredentials
 from .docker_host import Tls
@@ -182,28 +182,15 @@ class DockerEngine(Engine):
 
     async def kill_container(self, container: str) -> None:
         """Kill it."""
-        try:
-            await self._quick(lambda client: client.kill(container))
-        except (Conflict, EngineError) as error:
-            if "is not running" not in error.message:
-                raise
+        await docker_states.kill(self._connection, container)
 
     async def pause_container(self, container: str) -> None:
         """Freeze it."""
-        await self._state(lambda client: client.pause(container))
+        await docker_states.change(self._connection, lambda client: client.pause(container))
 
     async def unpause_container(self, container: str) -> None:
         """Thaw it."""
-        await self._state(lambda client: client.unpause(container))
-
-    async def _state(self, call: Callable[[Client], object]) -> None:
-        """Make a call that an engine refuses in the wrong state, some with 500 in place of 409."""
-        try:
-            await self._quick(call)
-        except EngineError as error:
-            if re.search(r"is (not running|already paused|not paused)", error.message):
-                raise Conflict(error.message) from None
-            raise
+        await docker_states.change(self._connection, lambda client: client.unpause(container))
 
     async def rename_container(self, container: str, *, name: str) -> None:
         """Rename it."""
