@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .engine_models import Container, Image
-from .models import Snapshot
 from .names import is_safe, split_container_name
 from .references import shared_name
+from .snapshot_models import Snapshot
 
 PREFIX = "workspace-launcher."
 

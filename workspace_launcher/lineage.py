@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from .engine.base import Engine
 from .engine_models import Image
-from .environment.manifest import Package, PackageDifference, UnknownManifest, decode, difference
+from .environment.manifest import UnknownManifest, decode, difference
 from .errors import Conflict, NotFound
 from .labels import SNAPSHOT_MANIFEST
-from .models import LineageRow, Snapshot
+from .snapshot_models import LineageRow, Package, Snapshot, SnapshotDifference
 from .snapshots import SnapshotManager
 from .workspaces import WorkspaceManager
 
 BASE = "base"
 """What a snapshot can be compared with besides others: the image that the first of its line was launched from."""
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotDifference:
-    """What a snapshot has over another (``API.md``, ``GET /snapshots/{id}/diff``)."""
-
-    id: str
-    against: str
-    """The other's ID; that of an image where it is no snapshot."""
-    packages: PackageDifference
-    size: int
-    """Bytes that it has more, or fewer where negative."""
 
 
 class Lineage:

@@ -116,46 +116,6 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """An environment that was committed (``API.md``, *Snapshot*)."""
-
-    id: str
-    reference: str
-    owner: str
-    workspace: str
-    parent: str
-    base: str
-    message: str
-    author: str
-    created: datetime | None
-    size: int
-    unique_size: int
-    layers: int
-    packages: int | None = None
-    """How many it has; ``None`` where its image does not say, or says so in a way of later versions."""
-    verified: bool | None = None
-    shared: bool = False
-    """Whether everybody on the server may launch from it."""
-    parent_id: str | None = None
-    """The nearest snapshot that it comes from; images' own IDs change on their way through registries."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineageRow:
-    """A snapshot in the tree of those that a caller sees; each row stands below its parent's."""
-
-    snapshot: Snapshot
-    depth: int
-    """How many snapshots stand above it."""
-    children: tuple[str, ...]
-    """The IDs of those that come from it, oldest first."""
-    used_by: tuple[str, ...]
-    """The caller's workspaces that run from it."""
-    parent_removed: bool = False
-    """It came from a snapshot that is not there any more, or is another's and private: it is a root for that."""
-
-
-@dataclass(frozen=True, slots=True)
 class ManagedVolume:
     """A volume as its owner sees it (``API.md``, ``GET /volumes``); ``size`` in bytes where the engine tells it."""
 

@@ -9,20 +9,19 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from . import engine_models, lineage, models
-from .environment import manifest
+from . import engine_models, models, snapshot_models
 from .launch_request import KEYS
 from .pruning import KINDS as KINDS_TO_PRUNE
 from .version import __version__
 
 SCHEMAS = (
     models.Workspace,
-    models.Snapshot,
-    models.LineageRow,
-    lineage.SnapshotDifference,
-    manifest.PackageDifference,
-    manifest.PackageChange,
-    manifest.Package,
+    snapshot_models.Snapshot,
+    snapshot_models.LineageRow,
+    snapshot_models.SnapshotDifference,
+    snapshot_models.PackageDifference,
+    snapshot_models.PackageChange,
+    snapshot_models.Package,
     models.Operation,
     models.CatalogueImage,
     models.Step,

@@ -27,9 +27,10 @@ from .engine_models import Container
 from .errors import Busy, Conflict, EngineUnavailable, LauncherError, WorkspaceUnreachable
 from .images import Catalogue
 from .labels import ID, ROLLBACK, WorkspaceRecord, record_of
-from .models import Operation, Progress, Snapshot, Workspace, WorkspaceState
+from .models import Operation, Progress, Workspace, WorkspaceState
 from .names import container_name
 from .operations import Operations, Reporter
+from .snapshot_models import Snapshot
 from .snapshots import SnapshotManager
 from .starting import Starter
 from .upkeep import Upkeep

@@ -11,7 +11,7 @@ from .environment.manifest import UnknownManifest, decode
 from .errors import LauncherError
 from .events import EventStream
 from .labels import SNAPSHOT_MANIFEST
-from .models import Snapshot
+from .snapshot_models import Snapshot
 
 
 class SnapshotNews:

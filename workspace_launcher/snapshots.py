@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
 
 from .engine.base import Engine
 from .engine_models import Image
-from .errors import Conflict, Forbidden, InvalidRequest, LauncherError, NameTaken, NotFound, QuotaExceeded
+from .errors import Conflict, Forbidden, LauncherError, NameTaken, NotFound, QuotaExceeded
 from .events import EventStream
 from .image_sizes import ImageSizes
 from .images import remove_name
@@ -26,82 +23,20 @@ from .labels import (
     snapshot_of,
     snapshots_of,
 )
-from .models import Operation, Owner, Snapshot
+from .models import Operation, Owner
 from .operations import Operations, Reporter
 from .references import shared_name
 from .sizes import format_size
+from .snapshot_models import Snapshot
 from .snapshot_news import PackageCounts, SnapshotNews
+from .snapshot_request import CommitRequest, SnapshotChange
 from .workspaces import WorkspaceManager
 
-# https://distribution.github.io/distribution/spec/api/#pulling-an-image-manifest
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-LONGEST_MESSAGE = 1000
-MOST_EXCLUDED = 1000
 FLATTENED_AT = 100
 """Layers from which on a commit makes one of all above the base: engines take 125 or so, and refuse the next commit."""
 COMMIT = "commit"
 """The kind of operation."""
 _LONG_AGO = datetime.fromtimestamp(0, timezone.utc)
-
-
-@dataclass(frozen=True, slots=True)
-class CommitRequest:
-    """What a caller asked of a commit."""
-
-    tag: str | None = None
-    message: str = ""
-    pause: bool = True
-    exclude: tuple[str, ...] = ()
-    """Absolute paths: of what lies at or below them no change is stored."""
-
-    KEYS = ("tag", "message", "pause", "exclude")
-
-    @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> CommitRequest:
-        """Return a body's request; ``InvalidRequest`` says what is wrong with it."""
-        given = {key: value for key, value in body.items() if value is not None}
-        tag, message, pause = given.get("tag"), given.get("message", ""), given.get("pause", True)
-        if tag is not None and not (isinstance(tag, str) and _TAG.fullmatch(tag)):
-            raise InvalidRequest(
-                "'tag' must have 1 to 128 letters, digits, '_', '.' and '-', and not begin with '.' or '-'.",
-                reason="invalid_tag",
-            )
-        if not isinstance(message, str) or len(message) > LONGEST_MESSAGE:
-            raise InvalidRequest(f"'message' must be a text of at most {LONGEST_MESSAGE} characters.")
-        if not isinstance(pause, bool):
-            raise InvalidRequest("'pause' must be true or false.")
-        return cls(tag, message, pause, _paths(given.get("exclude", [])))
-
-
-def _paths(value: object) -> tuple[str, ...]:
-    """Return the paths to leave out; ``InvalidRequest`` for what cannot be one."""
-    if not isinstance(value, list) or len(value) > MOST_EXCLUDED:
-        raise InvalidRequest(f"'exclude' must be a list of at most {MOST_EXCLUDED} absolute paths.")
-    for path in value:
-        parts = path.split("/") if isinstance(path, str) else []
-        if len(parts) < 2 or parts[0] or parts == ["", ""] or "\0" in path or {".", ".."} & set(parts):
-            raise InvalidRequest("Each of 'exclude' must be an absolute path below '/', without '.' and '..' in it.")
-    return tuple(value)
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotChange:
-    """What a caller wants changed of a snapshot; ``None`` leaves it as it is."""
-
-    message: str | None = None
-    shared: bool | None = None
-
-    KEYS = ("message", "shared")
-
-    @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> SnapshotChange:
-        """Return a body's change; ``InvalidRequest`` says what is wrong with it."""
-        message, shared = body.get("message"), body.get("shared")
-        if message is not None and (not isinstance(message, str) or len(message) > LONGEST_MESSAGE):
-            raise InvalidRequest(f"'message' must be a text of at most {LONGEST_MESSAGE} characters.")
-        if shared is not None and not isinstance(shared, bool):
-            raise InvalidRequest("'shared' must be true or false.")
-        return cls(message, shared)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from workspace_launcher.operations import Operations
 from workspace_launcher.owner_networks import OwnerNetworks
 from workspace_launcher.pruning import Pruner
 from workspace_launcher.rollback import ROLLING_BACK, Rollbacks
-from workspace_launcher.snapshots import CommitRequest, Quota, SnapshotManager
+from workspace_launcher.snapshot_request import CommitRequest
+from workspace_launcher.snapshots import Quota, SnapshotManager
 from workspace_launcher.starting import Starter
 from workspace_launcher.upkeep import Upkeep
 from workspace_launcher.versions import Version

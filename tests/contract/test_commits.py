@@ -19,7 +19,7 @@ from workspace_launcher.errors import (
     WorkspaceStopped,
 )
 from workspace_launcher.models import OperationState, Owner, WorkspaceState
-from workspace_launcher.snapshots import CommitRequest
+from workspace_launcher.snapshot_request import CommitRequest
 
 Make = Callable[..., House]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.house import ANN, House
 from workspace_launcher.errors import Conflict, Forbidden, InvalidRequest, NotFound, QuotaExceeded
 from workspace_launcher.models import OperationState, Owner, WorkspaceState
-from workspace_launcher.snapshots import SnapshotChange
+from workspace_launcher.snapshot_request import SnapshotChange
 
 Make = Callable[..., House]
 

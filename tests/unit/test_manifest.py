@@ -11,13 +11,12 @@ import pytest
 from workspace_launcher.environment.manifest import (
     LONGEST,
     Manifest,
-    Package,
-    PackageChange,
     UnknownManifest,
     decode,
     difference,
     encode,
 )
+from workspace_launcher.snapshot_models import Package, PackageChange
 
 NUMPY = Package("pip", "numpy", "2.1.0", "https://index.example/simple")
 JQ = Package("apt", "jq", "1.6-2.1")

@@ -103,45 +103,6 @@ class CommandResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """An installed package, by its manager (pip, conda, apt)."""
-
-    manager: str
-    name: str
-    version: str
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PackageChange:
-    """A package whose version is another."""
-
-    manager: str
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class PackageDifference:
-    """What was added, removed and changed."""
-
-    added: tuple[Package, ...] = ()
-    removed: tuple[Package, ...] = ()
-    changed: tuple[PackageChange, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotDifference:
-    """``GET /snapshots/{id}/diff``; ``size`` is the bytes that it has more."""
-
-    id: str
-    against: str
-    packages: PackageDifference
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """One event of the stream; ``data`` is a model for ``workspace``, ``operation`` and ``snapshot``, else JSON."""
 

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import requests
 
-from ..models import Finding, LineageRow, Operation, Snapshot, Workspace
-from .answers import CommandResult, Gpu, ServerInfo, SnapshotDifference, Usage, decode
+from ..models import Finding, Operation, Workspace
+from ..snapshot_models import LineageRow, Snapshot, SnapshotDifference
+from .answers import CommandResult, Gpu, ServerInfo, Usage, decode
 from .attachments import Attachments, Images
 from .connection import API, connect, unreachable
 from .long_work import LongWork

@@ -11,7 +11,8 @@ from urllib.parse import quote
 import requests
 
 from ..errors import NotFound, ServerUnreachable
-from ..models import Operation, OperationState, Snapshot, Workspace, WorkspaceState
+from ..models import Operation, OperationState, Workspace, WorkspaceState
+from ..snapshot_models import Snapshot
 from .answers import Event, decode
 from .connection import API, Connection, unreachable
 

@@ -7,24 +7,16 @@ import binascii
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from ..snapshot_models import Package, PackageChange, PackageDifference
 
 FORMAT = 1
 """What this version writes. One that it does not know was written by a later version."""
 LONGEST = 16 * 2**20
 """Bytes that a manifest may have when it is unpacked: a label can be anybody's."""
 MANAGERS = ("pip", "conda", "apt")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Package:
-    """An installed package; ``source`` says where it came from (an index, a channel, a direct address) where known."""
-
-    manager: str
-    name: str
-    version: str
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +27,6 @@ class Manifest:
     python: str = ""
     driver: str | None = None
     cuda: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PackageChange:
-    """A package whose version is another."""
-
-    manager: str
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class PackageDifference:
-    """What was added, removed and changed from one environment to another (``API.md``, *changes* and *diff*)."""
-
-    added: tuple[Package, ...] = field(default=())
-    removed: tuple[Package, ...] = field(default=())
-    changed: tuple[PackageChange, ...] = field(default=())
 
 
 class UnknownManifest(ValueError):

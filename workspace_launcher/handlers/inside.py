@@ -6,7 +6,7 @@ Any script in the workspace can ask it too. It is answered here, below the works
 from __future__ import annotations
 
 from ..models import Owner
-from ..snapshots import CommitRequest
+from ..snapshot_request import CommitRequest
 from .forwarding import Passage, WorkspaceHandler
 from .origin import OriginAdmission
 from .path import PathAdmission

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..registries import push_target
-from ..snapshots import SnapshotChange
+from ..snapshot_request import SnapshotChange
 from .base import LauncherHandler
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import Forbidden, InvalidRequest, NotFound
 from ..launch_request import parse_launch_request
 from ..names import checked_workspace_name
-from ..snapshots import CommitRequest
+from ..snapshot_request import CommitRequest
 from .base import LauncherHandler
 
 LONGEST_TAIL = 100_000

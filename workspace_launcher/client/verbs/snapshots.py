@@ -11,7 +11,8 @@ from .table import JSON, NAME, WAIT, argument, verb
 from .workspaces import age, size
 
 if TYPE_CHECKING:
-    from ...models import Operation, Snapshot
+    from ...models import Operation
+    from ...snapshot_models import Snapshot
 
 
 @verb(
