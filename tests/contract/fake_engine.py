@@ -13,8 +13,9 @@ from tests.contract import fake_programs
 from tests.contract.fake_host import FakeHost, matches
 from tests.contract.fake_registry import FakeCredentialStore
 from tests.contract.faults import Faults
-from workspace_launcher.engine.base import Engine, ProgressCallback
+from workspace_launcher.engine.base import Engine
 from workspace_launcher.engine.credential_store import CredentialStore
+from workspace_launcher.engine.image_store import ProgressCallback
 from workspace_launcher.engine.layers import checked_exclusions
 from workspace_launcher.engine_models import (
     Container,

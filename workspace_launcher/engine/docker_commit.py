@@ -25,17 +25,16 @@ from ..errors import (
     InvalidRequest,
     LauncherError,
     NoSpace,
-    OperationCancelled,
 )
 from ..models import Progress
 from . import answers, image_archive
-from .arguments import split_reference
-from .base import ProgressCallback
 from .docker_client import Client
 from .docker_composed import Composed, saved_image, watched
 from .docker_connection import DockerConnection
-from .docker_intermediate import INTERMEDIATE, Wish, maker, remove_unnamed
-from .docker_load import SECONDS, EarlyLoad, load
+from .docker_intermediate import remove_unnamed
+from .docker_load import EarlyLoad, load
+from .docker_work import Wish, Work
+from .image_store import ProgressCallback
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ class Committer:
         if wish.container in self._busy:
             raise Busy("This workspace is being committed already.")
         self._busy.add(wish.container)
-        kind = Composed if wish.exclude or wish.onto else _Work
+        kind = Composed if wish.exclude or wish.onto else _Plain
         return await self._done(wish.container, kind(self._connection, wish, progress, complete=self._complete))
 
     async def squash(self, wish: Wish, progress: ProgressCallback) -> Image:
@@ -72,7 +71,7 @@ class Committer:
         self._busy.add(wish.reference)
         return await self._done(wish.reference, Composed(self._connection, wish, progress, complete=self._complete))
 
-    async def _done(self, what: str, work: _Work | Composed) -> Image:
+    async def _done(self, what: str, work: Work) -> Image:
         task = self._keep(work.run())
         task.add_done_callback(lambda _: self._busy.discard(what))
         try:
@@ -103,20 +102,18 @@ class Committer:
             await asyncio.wait(set(self._tasks))
 
 
-class _Work:
+class _Plain(Work):
     """One commit. The engine begins with it at once: what else must be known is asked meanwhile."""
 
     def __init__(self, connection: DockerConnection, wish: Wish, progress: ProgressCallback, *, complete: bool) -> None:
-        self._connection = connection
-        self._wish = wish
-        self._progress = progress
-        self._complete = complete
+        super().__init__(connection, wish, progress, complete=complete)
         self._intermediate = ""
-        self.cancelled = False
 
     async def run(self) -> Image:
         self._progress(Progress("Storing what changed"))
-        storing = asyncio.create_task(self._connection.slow(self._store))
+        storing = asyncio.create_task(
+            self._connection.slow(lambda client: self._commit(client, pause=self._wish.pause))
+        )
         early = None if self._complete else EarlyLoad(self._connection)
         try:
             return await self._run(storing, early)
@@ -154,26 +151,10 @@ class _Work:
             with contextlib.suppress(LauncherError):
                 await self._connection.slow(lambda client: remove_unnamed(client, self._intermediate))
 
-    def _check(self) -> None:
-        if self.cancelled:
-            raise OperationCancelled("The commit was cancelled.")
-
     async def undo(self) -> None:
         """Take the finished image back."""
         with contextlib.suppress(LauncherError):
             await self._connection.slow(lambda client: client.remove_image(self._wish.reference))
-
-    def _store(self, client: Client) -> str:
-        """Commit to an untagged intermediate image. Blocks."""
-        # The SDK's commit() has one time-out for all calls.
-        answer: Any = client.call(
-            "POST",
-            "/commit",
-            params={"container": self._wish.container, "pause": "1" if self._wish.pause else "0"},
-            json={"Labels": {INTERMEDIATE: maker()}},
-            timeout=SECONDS,
-        ).json()
-        return str(answer["Id"])
 
     async def _compose(
         self, early: EarlyLoad, intermediate: str, parent: dict[str, Any], entries: Sequence[Mapping[str, Any]]
@@ -181,7 +162,7 @@ class _Work:
         """Load a configuration over layers that the engine has."""
         stored = await self._connection.quick(lambda client: client.image(intermediate))
         below = parent["RootFS"].get("Layers") or []
-        config = self._configuration(parent, image_archive.history(entries, len(below)), stored["RootFS"]["Layers"])
+        config = self._configured(parent, image_archive.history(entries, len(below)), stored["RootFS"]["Layers"])
         identifier, archive = image_archive.without_layers(config, self._reference)
         await early.send(archive)
         # It has the layers of the intermediate: there is nothing to ask.
@@ -199,28 +180,16 @@ class _Work:
         def change(saved: dict[str, Any]) -> Mapping[str, Any]:
             layers = saved["rootfs"]["diff_ids"]
             # All but the entry of the intermediate's own commit, which names the container's command.
-            return self._configuration(parent, (saved.get("history") or [])[:-1], layers)
+            return self._configured(parent, (saved.get("history") or [])[:-1], layers)
 
         with saved_image(client, intermediate, self._check) as saved:
             load(client, watched(image_archive.rewritten(saved, self._reference, change), self._check))
         return answers.image(client.image(self._reference))
 
-    def _configuration(
+    def _configured(
         self, parent: Mapping[str, Any], history: Sequence[Mapping[str, Any]], layers: Sequence[str]
     ) -> dict[str, Any]:
         below = list(parent["RootFS"].get("Layers") or [])
         if list(layers[: len(below)]) != below:
             raise EngineError("The container engine committed the workspace onto another image than its own.")
-        return image_archive.configuration(
-            parent=parent,
-            history=history,
-            layers=layers,
-            labels=self._wish.labels,
-            author=self._wish.author,
-            message=self._wish.message,
-            adds_layer=len(layers) > len(below),
-        )
-
-    @property
-    def _reference(self) -> str:
-        return ":".join(split_reference(self._wish.reference))
+        return self._configuration(parent, history, layers, below)

@@ -18,34 +18,33 @@ from urllib.parse import quote
 from docker.errors import APIError
 
 from ..engine_models import Image, PathChange
-from ..errors import EngineError, EngineUnavailable, InvalidRequest, LauncherError, NoSpace, OperationCancelled
+from ..errors import EngineError, EngineUnavailable, InvalidRequest, LauncherError, NoSpace
 from ..models import Progress
 from . import answers, docker_containers, image_archive
 from .arguments import split_reference
-from .base import ProgressCallback
 from .docker_client import Client
 from .docker_connection import DockerConnection
-from .docker_intermediate import INTERMEDIATE, Wish, maker, remove_unnamed
+from .docker_intermediate import INTERMEDIATE, maker, remove_unnamed
 from .docker_layers import Record, write_different, write_selected
-from .docker_load import SECONDS, load
+from .docker_load import load
 from .docker_trees import Tree
+from .docker_work import Wish, Work
+from .image_store import ProgressCallback
 from .layers import Layer, Selection, checked_exclusions
 
+LAYER_SPACE = "A layer cannot be written to"
 
-class Composed:
+
+class Composed(Work):
     """One such commit. With a ``container`` that is empty, what is made is of the parent image itself."""
 
     def __init__(self, connection: DockerConnection, wish: Wish, progress: ProgressCallback, *, complete: bool) -> None:
-        self._connection = connection
-        self._wish = wish
-        self._progress = progress
-        self._complete = complete
+        super().__init__(connection, wish, progress, complete=complete)
         self._excluded = checked_exclusions(wish.exclude)
         self._made: list[str] = []
         """Images to be removed in the end."""
         self._replaced: str | None = None
         self._paused: float | None = None
-        self.cancelled = False
 
     async def run(self) -> Image:
         """Do it; see :class:`~workspace_launcher.engine.docker_commit.Committer`."""
@@ -76,10 +75,6 @@ class Composed:
         client.tag(self._replaced, *split_reference(self._wish.reference))
         remove_unnamed(client, made)
 
-    def _check(self) -> None:
-        if self.cancelled:
-            raise OperationCancelled("The commit was cancelled.")
-
     # What follows blocks.
 
     def _run(self, client: Client) -> Image:
@@ -99,7 +94,7 @@ class Composed:
         if _layers(stored)[: len(below)] != below:
             raise EngineError("The container engine committed the workspace onto another image than its own.")
         self._say("Leaving out what was excluded", 0.4)
-        with Layer() as layer, _space_for_layers():
+        with Layer() as layer, _space_for(LAYER_SPACE):
             selection = Selection(changes, self._excluded)
             if selection.kinds or selection.deleted:
                 with self._tree(client, stored) as tree:
@@ -122,14 +117,7 @@ class Composed:
             begun = time.monotonic()
             try:
                 changes = beside.submit(docker_containers.changes, client, self._wish.container)
-                answer: Any = client.call(
-                    "POST",
-                    "/commit",
-                    params={"container": self._wish.container, "pause": "0"},
-                    json={"Labels": _marked()},
-                    timeout=SECONDS,
-                ).json()
-                self._made.append(str(answer["Id"]))
+                self._made.append(self._commit(client, pause=False))
                 found = changes.result()
             finally:
                 if frozen:
@@ -144,7 +132,7 @@ class Composed:
         if _layers(image)[: len(below)] != below:
             raise InvalidRequest("The image does not stand on the one that its layers are to be put together above.")
         self._say("Putting layers together", 0.5)
-        with Layer() as layer, _space_for_layers():
+        with Layer() as layer, _space_for(LAYER_SPACE):
             with self._tree(client, base) as tree:
                 record = Record(tree)
             self._say("Putting layers together", 0.65)
@@ -164,22 +152,13 @@ class Composed:
         """Load the image proper: the parent's configuration over the layers of a base and one more."""
 
         def configuration(layers: Sequence[str]) -> dict[str, Any]:
-            return image_archive.configuration(
-                parent=parent,
-                history=history,
-                layers=layers,
-                labels=self._wish.labels,
-                author=self._wish.author,
-                message=self._wish.message,
-                adds_layer=len(layers) > len(_layers(base)),
-            )
+            return self._configuration(parent, history, layers, _layers(base))
 
         self._say("Writing the image", 0.8)
-        reference = ":".join(split_reference(self._wish.reference))
         with contextlib.suppress(APIError):
-            self._replaced = str(client.image(reference)["Id"])
-        self._loaded(client, layer, base, configuration, reference)
-        return answers.image(client.image(reference))
+            self._replaced = str(client.image(self._reference)["Id"])
+        self._loaded(client, layer, base, configuration, self._reference)
+        return answers.image(client.image(self._reference))
 
     def _loaded(
         self,
@@ -209,10 +188,8 @@ class Composed:
             more = None if empty else (layer.file, size)
             name = reference or f"{INTERMEDIATE.replace('.', '-')}:{maker().rpartition('/')[2]}"
             load(client, watched(image_archive.rewritten(saved, name, lambda _: config, more), self._check))
-        if reference is None:
-            # An engine may give an image that it takes from an archive another ID than we would.
-            return str(client.image(name)["Id"])
-        return str(client.image(reference)["Id"])
+        # An engine may give an image that it takes from an archive another ID than we would.
+        return str(client.image(name)["Id"])
 
     def _tree(self, client: Client, image: Mapping[str, Any]) -> Tree:
         """Open an image's files, without the volumes and labels that it may have."""
@@ -248,29 +225,25 @@ def _over(layers: Sequence[str]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _space_for_layers() -> Iterator[None]:
-    """Say what is wrong where a temporary file has no space."""
+def _space_for(what: str) -> Iterator[None]:
+    """Say what is wrong where a temporary file has no space; ``what`` is a sentence up to the folder's name."""
     try:
         yield
     except OSError as error:
         if isinstance(error, APIError) or error.strerror is None:
             raise
-        raise NoSpace(f"A layer cannot be written to {tempfile.gettempdir()}: {error.strerror}.") from None
+        raise NoSpace(f"{what} {tempfile.gettempdir()}: {error.strerror}.") from None
 
 
 @contextlib.contextmanager
 def saved_image(client: Client, image: str, check: Callable[[], None]) -> Iterator[IO[bytes]]:
     """Give what the engine saves of an image, in a file that has no name. Blocks."""
     with tempfile.TemporaryFile(prefix="workspace-launcher-") as file:
-        try:
+        with _space_for("The image cannot be copied through"):
             for chunk in client.get_image(image):
                 check()
                 file.write(chunk)
             file.flush()
-        except OSError as error:
-            if isinstance(error, APIError) or error.strerror is None:
-                raise
-            raise NoSpace(f"The image cannot be copied through {tempfile.gettempdir()}: {error.strerror}.") from None
         yield file
 
 

@@ -7,8 +7,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from docker.errors import APIError
@@ -21,23 +20,6 @@ INTERMEDIATE = "workspace-launcher.intermediate"
 
 FORGOTTEN = 3600.0
 """Seconds after which an intermediate counts as left behind even if its maker cannot be asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is to be committed, and as what."""
-
-    container: str
-    reference: str
-    parent: str
-    labels: Mapping[str, str]
-    author: str
-    message: str
-    pause: bool
-    exclude: tuple[str, ...] = ()
-    """Paths that are left out, see :func:`~workspace_launcher.engine.layers.checked_exclusions`."""
-    onto: str | None = None
-    """The image below the parent above which all is to be one layer."""
 
 
 def maker() -> str:
@@ -53,19 +35,22 @@ def remove_unnamed(client: Client, image: str) -> None:
 
 def sweep(client: Client) -> None:
     """Remove the intermediates, images and containers, of processes that have ended. Blocks."""
-    left: Any = client.containers(all=True, filters={"label": INTERMEDIATE})
-    for row in left:
+    for row in forgotten(client.containers(all=True, filters={"label": INTERMEDIATE}), INTERMEDIATE):
         # An image that a user brings can have any label.
-        ours = any(name.startswith(f"/{docker_trees.NAME}") for name in row.get("Names") or ())
-        if ours and forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
+        if any(name.startswith(f"/{docker_trees.NAME}") for name in row.get("Names") or ()):
             docker_trees.remove(client, row["Id"])
-    rows: Any = client.images(filters={"label": INTERMEDIATE, "dangling": True})
+    for row in forgotten(client.images(filters={"label": INTERMEDIATE, "dangling": True}), INTERMEDIATE):
+        remove_unnamed(client, row["Id"])
+
+
+def forgotten(rows: Any, label: str) -> Iterator[dict[str, Any]]:
+    """Yield those of the engine's rows, of images or containers, on which nobody works any more by their label."""
     for row in rows:
-        if forgotten(str((row.get("Labels") or {}).get(INTERMEDIATE, "")), float(row.get("Created") or 0)):
-            remove_unnamed(client, row["Id"])
+        if _is_forgotten(str((row.get("Labels") or {}).get(label, "")), float(row.get("Created") or 0)):
+            yield row
 
 
-def forgotten(made_by: str, created: float) -> bool:
+def _is_forgotten(made_by: str, created: float) -> bool:
     """Whether nobody works on an intermediate any more, by its label and its time in seconds since 1970."""
     if abs(time.time() - created) > FORGOTTEN:
         return True

@@ -6,13 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
-
-from docker.errors import APIError
 
 from ..engine_models import ExecResult
 from ..errors import LauncherError, WorkspaceTimeout
-from . import docker_logs
+from . import docker_logs, docker_trees
 from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_intermediate import forgotten, maker
@@ -103,8 +100,5 @@ def _create(client: Client, body: Mapping[str, Any]) -> str:
 
 def sweep(client: Client) -> None:
     """Remove the containers of processes that have ended. Blocks."""
-    rows: Any = client.containers(all=True, filters={"label": ONCE})
-    for row in rows:
-        if forgotten(str(row["Labels"].get(ONCE, "")), float(row.get("Created") or 0)):
-            with contextlib.suppress(APIError):
-                client.call("DELETE", f"/containers/{quote(row['Id'])}", params={"v": "1", "force": "1"})
+    for row in forgotten(client.containers(all=True, filters={"label": ONCE}), ONCE):
+        docker_trees.remove(client, row["Id"])
