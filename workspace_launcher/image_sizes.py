@@ -45,7 +45,7 @@ class ImageSizes:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sizes: dict[str, tuple[int, ...]] = {}
-        self._known: frozenset[str] = frozenset()
+        self._present: frozenset[str] = frozenset()
         self._tree = LayerTree(())
 
     async def unique(self, images: Collection[Image], wanted: Collection[Image]) -> dict[str, int]:
@@ -58,23 +58,26 @@ class ImageSizes:
         wanted
             Some of them.
         """
-        await self._look(images, wanted)
-        return {image.id: self._tree.unique(image.id, self._sizes[image.id]) for image in wanted}
+        tree, sizes = await self._look(images, wanted)
+        return {image.id: tree.unique(image.id, sizes[image.id]) for image in wanted}
 
     async def held(self, images: Collection[Image], wanted: Collection[Image]) -> int:
         """Return what removing some of all images together would free, in bytes."""
-        await self._look(images, wanted)
-        return self._tree.held({image.id: self._sizes[image.id] for image in wanted})
+        tree, sizes = await self._look(images, wanted)
+        return tree.held(sizes)
 
-    async def _look(self, images: Collection[Image], wanted: Collection[Image]) -> None:
-        present = frozenset(image.id for image in images)
+    async def _look(
+        self, images: Collection[Image], wanted: Collection[Image]
+    ) -> tuple[LayerTree, dict[str, tuple[int, ...]]]:
+        """Return the tree of all images, and the sizes of the layers of some, whatever others look at meanwhile."""
         new = [image for image in wanted if image.id not in self._sizes]
-        found = await asyncio.gather(*(self._layers(image) for image in new))
-        self._sizes |= {image.id: sizes for image, sizes in zip(new, found, strict=True)}
-        if present != self._known:
-            self._tree, self._known = LayerTree(images), present
-            kept = present | {image.id for image in new}
-            self._sizes = {identifier: sizes for identifier, sizes in self._sizes.items() if identifier in kept}
+        known = dict(self._sizes)
+        known.update(zip((image.id for image in new), await asyncio.gather(*map(self._layers, new)), strict=True))
+        present = frozenset(image.id for image in images)
+        if present != self._present:
+            self._tree, self._present = LayerTree(images), present
+        self._sizes = {identifier: sizes for identifier, sizes in known.items() if identifier in present}
+        return self._tree, {image.id: known[image.id] for image in wanted}
 
     async def _layers(self, image: Image) -> tuple[int, ...]:
         try:

@@ -124,8 +124,9 @@ class SnapshotManager:
             changed = await self._engine.relabel_image(reference, labels=labels)
             if shared:
                 await self._engine.tag_image(changed.id, reference=shared_name(reference))
-            # A workspace may run from the old one, which goes with it then, or when its owner prunes.
-            await remove_unneeded(self._engine, before.id)
+            # A workspace may run from the old one, which goes when its owner prunes.
+            with contextlib.suppress(LauncherError):
+                await self.remove_unneeded(before.id)
         elif shared and not snapshot.shared:
             await self._engine.tag_image(reference, reference=shared_name(reference))
         if snapshot.shared and not shared:
@@ -171,9 +172,9 @@ class SnapshotManager:
         return tuple((image.id, unique[image.id]) for image in found)
 
     async def remove_unneeded(self, image: str) -> None:
-        """Remove one of :meth:`unneeded`; ``Conflict`` if something needs it by now."""
+        """Remove one of :meth:`unneeded`; ``Conflict`` if something needs it by now, or it has a name."""
         if (await self._engine.inspect_image(image)).tags:
-            raise Conflict("The image has a name again.", reason="in_use")
+            raise Conflict("The image has a name.", reason="in_use")
         await self._engine.remove_image(image)
 
     async def commit(self, owner: Owner, name: str, request: CommitRequest) -> Operation:
@@ -254,10 +255,3 @@ class SnapshotManager:
         if operation.kind != COMMIT or operation.workspace_id != workspace_id:
             raise NotFound("There is no such operation.")
         return operation
-
-
-async def remove_unneeded(engine: Engine, image: str) -> None:
-    """Remove an image unless it has a name or something needs it."""
-    with contextlib.suppress(LauncherError):
-        if not (await engine.inspect_image(image)).tags:
-            await engine.remove_image(image)
