@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ..models import Owner
 from ..snapshot_request import CommitRequest
-from .forwarding import Passage, WorkspaceHandler
 from .origin import OriginAdmission
+from .passage import Passage, WorkspaceHandler
 from .path import PathAdmission
 
 COMMIT = "workspace-launcher/commit"

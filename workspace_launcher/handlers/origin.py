@@ -10,7 +10,8 @@ from tornado import web
 from ..errors import Forbidden, InvalidRequest, NotFound
 from ..proxy.origin import TICKET_PATH, OriginHost, split_host
 from ..proxy.targets import Border, checked_target
-from .forwarding import Forwarding, Passage, WorkspaceHandler
+from .forwarding import Forwarding
+from .passage import Passage, WorkspaceHandler
 from .socket_forwarding import SocketForwarding
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")

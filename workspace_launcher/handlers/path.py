@@ -13,7 +13,8 @@ from tornado import web
 from ..errors import Forbidden, NotFound
 from ..proxy.origin import TICKET_PATH
 from ..proxy.targets import Border, checked_target
-from .forwarding import Forwarding, Passage, WorkspaceHandler
+from .forwarding import Forwarding
+from .passage import Passage, WorkspaceHandler
 from .socket_forwarding import SocketForwarding
 
 PROGRAM = User("program")

@@ -10,7 +10,7 @@ from ..proxy.headers import is_websocket_upgrade, request_headers, response_head
 from ..proxy.splice import Splice, splice_stream, take_over
 from ..proxy.targets import backend_path
 from ..proxy.websocket import HandshakeRefused, accept_of, checked_key, dial
-from .forwarding import Passage, WorkspaceHandler
+from .passage import Passage, WorkspaceHandler
 
 
 class SocketForwarding(WorkspaceHandler):
