@@ -21,6 +21,7 @@ from .handlers.proxy import install
 from .identity import Owners
 from .images import Catalogue
 from .launch_directory import Account, LaunchDirectories
+from .launching import Launcher
 from .lineage import Lineage
 from .models import WorkspaceState
 from .networks import NetworkManager
@@ -90,7 +91,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         marks = CommitMarks(directories)
         starter = Starter(engine, view, directories, own_networks, config, self.log)
         upkeep = Upkeep(engine, view, starter, directories, own_networks, marks, log=self.log)
-        workspaces = WorkspaceManager(
+        launcher = Launcher(
             engine,
             view,
             starter,
@@ -98,12 +99,12 @@ class WorkspaceLauncherApp(ExtensionApp):
             planner,
             directories,
             own_networks,
-            marks,
             images,
             volumes,
             networks,
             base_url=server.base_url,
         )
+        workspaces = WorkspaceManager(engine, view, launcher, upkeep, planner, marks, base_url=server.base_url)
         proxy = Proxy(
             server.cookie_secret,
             connect_timeout=proxy_config.connect_timeout,
@@ -132,6 +133,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             view,
             starter,
             upkeep,
+            launcher,
             workspaces,
             snapshots,
             images,

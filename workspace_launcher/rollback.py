@@ -27,6 +27,7 @@ from .engine_models import Container
 from .errors import Busy, Conflict, EngineUnavailable, LauncherError, WorkspaceUnreachable
 from .images import Catalogue
 from .labels import ID, ROLLBACK, WorkspaceRecord, record_of
+from .launching import Launcher
 from .models import Operation, Progress, Workspace, WorkspaceState
 from .names import container_name
 from .operations import Operations, Reporter
@@ -56,6 +57,7 @@ class Rollbacks:
         view: WorkspaceView,
         starter: Starter,
         upkeep: Upkeep,
+        launcher: Launcher,
         workspaces: WorkspaceManager,
         snapshots: SnapshotManager,
         images: Catalogue,
@@ -68,6 +70,7 @@ class Rollbacks:
         self._view = view
         self._starter = starter
         self._upkeep = upkeep
+        self._launcher = launcher
         self._workspaces = workspaces
         self._snapshots = snapshots
         self._images = images
@@ -157,7 +160,7 @@ class Rollbacks:
             labels={**labels, ROLLBACK: RAN if ran else "stopped"},
             hostname=record.id,
         )
-        return (await self._workspaces.make_container(spec, record.owner)).id
+        return (await self._launcher.make_container(spec, record.owner)).id
 
     async def _forget(self, entry: Entry, old: str) -> None:
         """Remove the container that is needed no more."""

@@ -18,6 +18,7 @@ from workspace_launcher.events import EventStream, Subscription
 from workspace_launcher.images import Catalogue
 from workspace_launcher.labels import OWNER
 from workspace_launcher.launch_directory import Account, LaunchDirectories
+from workspace_launcher.launching import Launcher
 from workspace_launcher.lineage import Lineage
 from workspace_launcher.models import LaunchRequest, Operation, Owner, Workspace, WorkspaceState
 from workspace_launcher.networks import NetworkManager
@@ -84,7 +85,7 @@ class House:
         """NVIDIA's, of the machine."""
         images = Catalogue(self.engine, Offers(config, log), port=config.port, driver=lambda: self.driver)
         self.images = images
-        self.workspaces = WorkspaceManager(
+        launcher = Launcher(
             self.engine,
             self.view,
             starter,
@@ -92,13 +93,12 @@ class House:
             planner,
             directories,
             own_networks,
-            marks,
             images,
             self.volumes,
             self.networks,
             base_url="/",
         )
-        self.images = images
+        self.workspaces = WorkspaceManager(self.engine, self.view, launcher, self.upkeep, planner, marks, base_url="/")
         quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
         self.snapshots = SnapshotManager(self.engine, self.workspaces, self.operations, self.events, quota)
         self.lineage = Lineage(self.engine, self.snapshots, self.workspaces)
@@ -107,6 +107,7 @@ class House:
             self.view,
             starter,
             self.upkeep,
+            launcher,
             self.workspaces,
             self.snapshots,
             images,

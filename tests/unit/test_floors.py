@@ -36,6 +36,7 @@ FLOORS = [
         "launch_directory",
         "container_plan",
         "starting",
+        "launching",
         "owner_networks",
         "commit_marks",
         "upkeep",
