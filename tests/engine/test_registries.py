@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import docker
 import pytest
@@ -249,6 +251,41 @@ def test_a_search_says_what_the_registry_cannot(server: RunningServer, registry:
     refused = server.api("GET", "/images/search", params={"term": f"{registry.host}/team"}, status=400)
     assert refused["reason"] == "no_search"
     assert server.api("GET", "/images/search?term=", status=400)["reason"] == "invalid_request"
+
+
+class Searchable(BaseHTTPRequestHandler):
+    """A registry with a search, as the first version of the protocol has it: what the engine asks of one that is named.
+
+    https://docs.docker.com/reference/api/hub/deprecated/ (``/v1/search``)
+    """
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Answer that it is there, or with what was found."""
+        self.asked.append(self.path)
+        row = {"name": "team/otter", "description": "Has fish.", "star_count": 7, "is_official": False}
+        body = json.dumps({"num_results": 1, "results": [row]} if "/search" in self.path else {}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_search_finds_what_a_registry_has(server: RunningServer) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Searchable) as searchable:
+        threading.Thread(target=searchable.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{searchable.server_port}"
+        found = server.api("GET", "/images/search", params={"term": f"{host}/otter"}, status=200)
+        searchable.shutdown()
+    (row,) = found
+    assert row["name"].endswith("team/otter")
+    assert (row["description"], row["stars"], row["official"]) == ("Has fish.", 7, False)
+    assert any("/v1/search?" in path and "otter" in path for path in Searchable.asked), Searchable.asked
 
 
 def test_the_terminal_does_the_same(server: RunningServer, registry: Registry, tmp_path: Path, tiny: str) -> None:
