@@ -179,11 +179,6 @@ export interface ILaunchRequest {
 export interface ICommitRequest {
   tag?: string;
   message?: string;
-  /** Absolute paths that are not kept, with all below them. */
-  exclude?: readonly string[];
-  /** Paths of suspected secrets that are kept all the same. */
-  allow_secrets?: readonly string[];
-  verify?: boolean;
 }
 
 /** What names a workspace. */
