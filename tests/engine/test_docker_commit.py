@@ -334,6 +334,20 @@ async def assert_nothing(engine: DockerEngine, docker_api: Any, container: str, 
     assert intermediates(docker_api) == []
 
 
+async def test_what_a_commit_makes_on_its_way_is_not_listed(
+    docker_engine: DockerEngine, running: str, docker_api: Any
+) -> None:
+    nameless = [
+        docker_api.commit(running, conf={"Labels": labels})["Id"] for labels in ({}, {INTERMEDIATE: "host/1/another"})
+    ]
+    try:
+        listed = [image.id for image in await docker_engine.list_images(untagged=True)]
+        assert [identifier in listed for identifier in nameless] == [True, False]
+    finally:
+        for identifier in nameless:
+            docker_api.remove_image(identifier)
+
+
 async def test_the_sweep_takes_what_dead_processes_left_alone(
     docker_engine: DockerEngine, docker_api: Any, running: str, name: str
 ) -> None:

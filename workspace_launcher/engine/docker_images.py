@@ -14,6 +14,7 @@ from . import answers, image_archive
 from .arguments import split_reference
 from .docker_client import Client
 from .docker_composed import saved_image
+from .docker_intermediate import INTERMEDIATE
 from .docker_load import load
 
 
@@ -42,7 +43,8 @@ class KnownImages:
             if image is not None:
                 tags = tuple(tag for tag in row.get("RepoTags") or () if tag != "<none>:<none>")
                 found.append(dataclasses.replace(image, tags=tags))
-        return [one for one in found if one.tags or untagged]
+        # What commits make on their way is nobody's, and goes by itself.
+        return [one for one in found if one.tags or (untagged and INTERMEDIATE not in one.labels)]
 
     def _looked_up(self, client: Client, identifier: str) -> Image | None:
         """Look up what was listed, unless it has gone since."""

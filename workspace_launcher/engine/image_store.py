@@ -27,7 +27,8 @@ class ImageStore(abc.ABC):
 
     @abc.abstractmethod
     async def list_images(self, *, label: str | None = None, untagged: bool = False) -> list[Image]:
-        """List the tagged images, those with a label if one is given; ``untagged`` ones too, but for those that others stand on."""
+        """List the tagged images, those with a label if one is given; ``untagged`` ones too, but for those
+        that others stand on or that the engine's own work has made for a while."""
 
     @abc.abstractmethod
     async def layer_sizes(self, image: str) -> tuple[int, ...]:
