@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
+from tornado.iostream import StreamClosedError
+
 from ..errors import Forbidden, InvalidRequest, NotFound
 from ..launch_request import parse_launch_request
 from ..names import checked_workspace_name
@@ -91,9 +95,11 @@ class LogsHandler(WorkspaceHandlerBase):
             self.finish_text(await services.engine.container_logs(container, tail=tail))
             return
         self.plain_text()
-        async for chunk in services.engine.follow_logs(container, tail=tail):
-            self.write(chunk)
-            await self.flush()
+        # Whoever followed has gone: that is the end, and no error.
+        with contextlib.suppress(StreamClosedError):
+            async for chunk in services.engine.follow_logs(container, tail=tail):
+                self.write(chunk)
+                await self.flush()
 
 
 class StatsHandler(WorkspaceHandlerBase):
