@@ -196,7 +196,8 @@ def pty(shell: Shell, cat: str) -> Iterator[Pty]:
 
 
 def test_a_shell_in_a_real_terminal(pty: Pty, shell: Shell, cat: str, server: RunningServer) -> None:
-    pty.until("# " if os.getuid() == 0 else "$ ")
+    prompt = "# " if os.getuid() == 0 else "$ "
+    pty.until(prompt)
     pty.type("tty; stty size; echo $((6 * 7)) é\n")
     assert re.search(r"/dev/pts/\d+\r\n.*33 101\r\n", pty.until("42 é\r\n"), re.DOTALL)
     pty.resize(20, 60)
@@ -207,6 +208,8 @@ def test_a_shell_in_a_real_terminal(pty: Pty, shell: Shell, cat: str, server: Ru
     pty.until("killed\r\n")
     pty.type("\x03")
     pty.until("^C")
+    # What is typed while the shell takes its terminal back can reach it as the end of its input.
+    pty.until(prompt)
     pty.type("echo still''here\n")
     pty.until("stillhere")
     pty.type("exit 5\n")
