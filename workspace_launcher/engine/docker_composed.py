@@ -192,14 +192,15 @@ class Composed(Work):
         return str(client.image(name)["Id"])
 
     def _tree(self, client: Client, image: Mapping[str, Any]) -> Tree:
-        """Open an image's files, without the volumes and labels that it may have."""
-        identifier = str(image["Id"])
+        """Open an image's files, without the volumes and labels that it may have where the engine can do that."""
         if not self._complete:
             with contextlib.suppress(EngineError):
                 identifier, archive = image_archive.without_layers(image_archive.bare(_layers(image), _marked()), None)
                 self._made.append(identifier)
                 load(client, iter((archive,)))
-        return Tree(client, identifier, _marked(), self._check)
+                return Tree(client, identifier, _marked(), self._check)
+        volumes = (image.get("Config") or {}).get("Volumes") or ()
+        return Tree(client, str(image["Id"]), _marked(), self._check, volumes)
 
     def _say(self, detail: str, share: float) -> None:
         self._check()

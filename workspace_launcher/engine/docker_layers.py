@@ -11,7 +11,6 @@ from typing import IO
 from .docker_trees import OF_THE_ENGINE, Entry, Tree
 from .layers import TIME, Layer, Request, Selection, covers, described, key_of
 
-TOUCHED = {posixpath.dirname(path) for path in OF_THE_ENGINE}
 Links = list[tuple[str, tarfile.TarInfo]]
 
 
@@ -140,7 +139,7 @@ def write_different(layer: Layer, below: Record, tree: Tree) -> None:
                 link_to(layer, path, member, stand_ins, later)
         elif member.isdir():
             folders[path] = member
-            if known is None or not _same_folder(path, known[0], facts):
+            if known is None or not _same_folder(known[0], facts, timeless=path in tree.of_the_moment):
                 _with_parents(layer, path, folders)
         elif content is None or known is None or known[0] != facts:
             if known is None or known[0] != facts:
@@ -160,9 +159,9 @@ def write_different(layer: Layer, below: Record, tree: Tree) -> None:
         layer.add(member, path, None)
 
 
-def _same_folder(path: str, one: object, other: object) -> bool:
-    """Return whether a directory is as it was. Of those that the engine writes into, the time is that of the container."""
-    if path in TOUCHED and isinstance(one, tuple) and isinstance(other, tuple):
+def _same_folder(one: object, other: object, *, timeless: bool) -> bool:
+    """Return whether a directory is as it was, its time left out where that is of the container."""
+    if timeless and isinstance(one, tuple) and isinstance(other, tuple):
         return (*one[:TIME], *one[TIME + 1 :]) == (*other[:TIME], *other[TIME + 1 :])
     return one == other
 

@@ -9,7 +9,7 @@ import contextlib
 import posixpath
 import secrets
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -40,6 +40,9 @@ OF_THE_ENGINE = frozenset(
 )
 """What the engine itself puts into every container that it makes, over what the image has there."""
 
+TOUCHED = frozenset(posixpath.dirname(path) for path in OF_THE_ENGINE)
+"""Directories that it writes into for that."""
+
 
 class Tree:
     """The files of an image. Blocks.
@@ -47,16 +50,27 @@ class Tree:
     Parameters
     ----------
     image
-        Its ID. Its volumes are not looked into: one without them is asked for.
+        Its ID.
     labels
         By which the container is known if nobody comes to remove it.
     check
         Is called now and then, and raises if nobody waits any more.
+    volumes
+        The directories that it declares to be volumes. The engine shows new ones in their place, of the same content.
     """
 
-    def __init__(self, client: Client, image: str, labels: dict[str, str], check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        image: str,
+        labels: dict[str, str],
+        check: Callable[[], None],
+        volumes: Iterable[str] = (),
+    ) -> None:
         self._client = client
         self._check = check
+        self.of_the_moment = TOUCHED.union(posixpath.normpath(path) for path in volumes)
+        """Directories whose time is that of the container."""
         body = {
             "Image": image,
             "Entrypoint": ["/never-started"],
