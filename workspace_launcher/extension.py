@@ -12,6 +12,7 @@ from jupyter_server.extension.application import ExtensionApp
 
 from .building import BuildManager, ImageBuilder
 from .commit_marks import CommitMarks
+from .committing import CommitManager
 from .config import EngineConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
 from .doctor import Doctor
@@ -127,7 +128,7 @@ class WorkspaceLauncherApp(ExtensionApp):
 
         view.on_change, view.on_removal = changed, removed
         quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
-        snapshots = SnapshotManager(engine, workspaces, operations, events, quota)
+        snapshots = SnapshotManager(engine, workspaces, events, quota)
         rollbacks = Rollbacks(
             engine,
             view,
@@ -148,6 +149,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             engine=engine,
             workspaces=workspaces,
             snapshots=snapshots,
+            commits=CommitManager(engine, workspaces, snapshots, operations),
             lineage=Lineage(engine, snapshots, workspaces),
             rollbacks=rollbacks,
             images=images,

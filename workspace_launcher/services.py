@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .building import BuildManager
+    from .committing import CommitManager
     from .doctor import Doctor
     from .engine.base import Engine
     from .events import EventStream
@@ -33,6 +34,7 @@ class Services:
     engine: Engine
     workspaces: WorkspaceManager
     snapshots: SnapshotManager
+    commits: CommitManager
     lineage: Lineage
     rollbacks: Rollbacks
     images: Catalogue

@@ -1,41 +1,24 @@
-"""Snapshots: a workspace's environment as an image that carries nothing of its launch."""
+"""Snapshots that there are: listed, shared, described anew, removed, and how many an owner may have."""
 
 from __future__ import annotations
 
 import contextlib
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from .engine.base import Engine
-from .engine_models import Image
-from .errors import Conflict, Forbidden, LauncherError, NameTaken, NotFound, QuotaExceeded
+from .errors import Conflict, Forbidden, LauncherError, NotFound, QuotaExceeded
 from .events import EventStream
 from .image_sizes import ImageSizes
 from .images import remove_name
-from .labels import (
-    ID,
-    SNAPSHOT_BASE,
-    SNAPSHOT_ID,
-    SNAPSHOT_MESSAGE,
-    SNAPSHOT_OWNER,
-    snapshot_labels,
-    snapshot_of,
-    snapshots_of,
-)
-from .models import Operation, Owner
-from .operations import Operations, Reporter
+from .labels import ID, SNAPSHOT_MESSAGE, SNAPSHOT_OWNER, snapshots_of
 from .references import shared_name
 from .sizes import format_size
 from .snapshot_models import Snapshot
 from .snapshot_news import PackageCounts, SnapshotNews
-from .snapshot_request import CommitRequest, SnapshotChange
+from .snapshot_request import SnapshotChange
 from .workspaces import WorkspaceManager
 
-FLATTENED_AT = 100
-"""Layers from which on a commit makes one of all above the base: engines take 125 or so, and refuse the next commit."""
-COMMIT = "commit"
-"""The kind of operation."""
 _LONG_AGO = datetime.fromtimestamp(0, timezone.utc)
 
 
@@ -51,19 +34,13 @@ NO_QUOTA = Quota()
 
 
 class SnapshotManager:
-    """Commits workspaces and knows their snapshots."""
+    """Knows the snapshots of all owners."""
 
     def __init__(
-        self,
-        engine: Engine,
-        workspaces: WorkspaceManager,
-        operations: Operations,
-        events: EventStream,
-        quota: Quota = NO_QUOTA,
+        self, engine: Engine, workspaces: WorkspaceManager, events: EventStream, quota: Quota = NO_QUOTA
     ) -> None:
         self._engine = engine
         self._workspaces = workspaces
-        self._operations = operations
         self._quota = quota
         self._sizes = ImageSizes(engine)
         self._counts = PackageCounts()
@@ -176,82 +153,3 @@ class SnapshotManager:
         if (await self._engine.inspect_image(image)).tags:
             raise Conflict("The image has a name.", reason="in_use")
         await self._engine.remove_image(image)
-
-    async def commit(self, owner: Owner, name: str, request: CommitRequest) -> Operation:
-        """Begin to commit a workspace; the operation's result is the snapshot."""
-        container = self._workspaces.container_of(owner.name, name)
-        workspace = self._workspaces.get(owner.name, name)
-        now = datetime.now(timezone.utc)
-        reference = f"{owner.name}/{name}:{request.tag or now.strftime('%Y%m%d-%H%M%S')}"
-        await self.check_room(owner.name)
-        try:
-            await self._engine.inspect_image(reference)
-        except NotFound:
-            pass
-        else:
-            raise NameTaken(f"There is a snapshot {reference} already. Choose another tag.", reason="tag_taken")
-        inspected = await self._engine.inspect_container(container)
-        parent = await self._engine.inspect_image(inspected.image_id)
-        snapshot = Snapshot(
-            id=secrets.token_hex(8),
-            reference=reference,
-            owner=owner.name,
-            workspace=name,
-            parent=parent.id,
-            base=parent.labels.get(SNAPSHOT_BASE) or parent.id,
-            message=request.message,
-            author=owner.name,
-            created=now,
-            size=0,
-            unique_size=0,
-            layers=0,
-            # Labels are inherited: an image that was built from a snapshot says which.
-            parent_id=parent.labels.get(SNAPSHOT_ID) or None,
-        )
-        flatten_onto = await self._base_below(parent, snapshot.base) if len(parent.layers) >= FLATTENED_AT else None
-        held = self._workspaces.committing(owner.name, name)
-        await held.__aenter__()
-
-        async def work(report: Reporter) -> Snapshot:
-            try:
-                image = await self._engine.commit_container(
-                    container,
-                    reference=reference,
-                    parent=parent.id,
-                    labels=snapshot_labels(snapshot),
-                    author=owner.name,
-                    message=request.message,
-                    pause=request.pause,
-                    exclude=request.exclude,
-                    flatten_onto=flatten_onto,
-                    progress=report.progress,
-                )
-            finally:
-                await held.__aexit__(None, None, None)
-            made = replace(snapshot_of(image) or snapshot, unique_size=max(0, image.size - parent.size))
-            self.news.there(made)
-            return made
-
-        return self._operations.start(
-            work,
-            kind=COMMIT,
-            owner=owner.name,
-            target=f"{owner.name}/{workspace.name}",
-            detail="Committing",
-            workspace_id=workspace.id,
-        )
-
-    async def _base_below(self, parent: Image, base: str) -> str | None:
-        """Return the base if it is another image, still there, and the parent stands on it."""
-        try:
-            layers = (await self._engine.inspect_image(base)).layers
-        except NotFound:
-            return None
-        return base if len(layers) < len(parent.layers) and parent.layers[: len(layers)] == layers else None
-
-    def commit_of(self, owner: str, workspace_id: str, identifier: str) -> Operation:
-        """Return a commit of this workspace, whatever its name; ``NotFound`` for any other operation."""
-        operation = self._operations.get(owner, identifier)
-        if operation.kind != COMMIT or operation.workspace_id != workspace_id:
-            raise NotFound("There is no such operation.")
-        return operation

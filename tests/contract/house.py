@@ -12,6 +12,7 @@ from tests.contract.fake_container import FakeContainer
 from tests.contract.fake_engine import LAB_IMAGE, FakeEngine
 from tests.contract.fake_host import FakeHost
 from workspace_launcher.commit_marks import CommitMarks
+from workspace_launcher.committing import CommitManager
 from workspace_launcher.config import WorkspaceConfig
 from workspace_launcher.container_plan import ContainerPlanner
 from workspace_launcher.events import EventStream, Subscription
@@ -100,7 +101,8 @@ class House:
         )
         self.workspaces = WorkspaceManager(self.engine, self.view, launcher, self.upkeep, planner, marks, base_url="/")
         quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
-        self.snapshots = SnapshotManager(self.engine, self.workspaces, self.operations, self.events, quota)
+        self.snapshots = SnapshotManager(self.engine, self.workspaces, self.events, quota)
+        self.commits = CommitManager(self.engine, self.workspaces, self.snapshots, self.operations)
         self.lineage = Lineage(self.engine, self.snapshots, self.workspaces)
         self.rollbacks = Rollbacks(
             self.engine,
@@ -187,7 +189,7 @@ class House:
         return shown
 
     async def commit(self, name: str = "cat", tag: str | None = "one", *, owner: str = ANN) -> Operation:
-        return await self.snapshots.commit(Owner(owner), name, CommitRequest(tag))
+        return await self.commits.commit(Owner(owner), name, CommitRequest(tag))
 
     async def committed(self, operation: Operation) -> Operation:
         """Return a commit when it is over."""

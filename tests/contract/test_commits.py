@@ -178,7 +178,7 @@ async def test_a_server_that_stops_cancels_its_commits(house: House, make_house:
 
 async def test_of_ten_commits_at_once_one_begins(house: House) -> None:
     await house.run()
-    asked = (house.snapshots.commit(Owner(ANN), "cat", CommitRequest(f"t{number}")) for number in range(10))
+    asked = (house.commits.commit(Owner(ANN), "cat", CommitRequest(f"t{number}")) for number in range(10))
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(isinstance(result, Busy) for result in results) == 9
     (operation,) = house.operations.all_of(ANN)

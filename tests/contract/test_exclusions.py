@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.contract.house import ANN, House
+from workspace_launcher.committing import FLATTENED_AT
 from workspace_launcher.errors import InvalidRequest
 from workspace_launcher.models import OperationState
 from workspace_launcher.snapshot_request import MOST_EXCLUDED, CommitRequest
-from workspace_launcher.snapshots import FLATTENED_AT
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ FLOORS = [
         "workspaces",
         "images",
         "snapshots",
+        "committing",
         "snapshot_news",
         "image_sizes",
         "lineage",

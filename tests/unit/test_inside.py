@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.unit.proxy_harness import AUTH, ID, OTHER_ID, PREFIX, Answer, Backend, Jupyter, Lookup, running
+from workspace_launcher.committing import CommitManager
 from workspace_launcher.engine_models import Image
 from workspace_launcher.errors import Busy, NotFound
 from workspace_launcher.events import EventStream
@@ -81,8 +82,10 @@ class Managers:
         events = EventStream()
         self.engine = Engine()
         self.operations = Operations(events, logging.getLogger("test"))
-        snapshots = SnapshotManager(cast(Any, self.engine), cast(Any, Workspaces(lookup)), self.operations, events)
-        return {"operations": self.operations, "snapshots": snapshots}
+        engine, workspaces = cast(Any, self.engine), cast(Any, Workspaces(lookup))
+        snapshots = SnapshotManager(engine, workspaces, events)
+        commits = CommitManager(engine, workspaces, snapshots, self.operations)
+        return {"operations": self.operations, "commits": commits}
 
 
 @pytest.fixture

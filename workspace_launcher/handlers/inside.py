@@ -33,7 +33,7 @@ class CommitHandler(InsideHandler):
     async def post(self) -> None:
         """Begin to."""
         passage, request = self.passage, CommitRequest.parse(self.body(*CommitRequest.KEYS))
-        operation = await self.services.snapshots.commit(Owner(passage.owner), passage.name, request)
+        operation = await self.services.commits.commit(Owner(passage.owner), passage.name, request)
         self.set_status(202)
         self.set_header("Location", f"{passage.border.prefix}{OPERATION}/{operation.id}")
         self.finish_json(operation)
@@ -45,7 +45,7 @@ class OperationHandler(InsideHandler):
     async def get(self, identifier: str) -> None:
         """Show how it goes."""
         passage = self.passage
-        self.finish_json(self.services.snapshots.commit_of(passage.owner, passage.workspace_id, identifier))
+        self.finish_json(self.services.commits.commit_of(passage.owner, passage.workspace_id, identifier))
 
 
 class OriginCommit(CommitHandler, OriginAdmission):

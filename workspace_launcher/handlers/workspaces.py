@@ -159,4 +159,4 @@ class CommitHandler(WorkspaceHandlerBase):
         """Begin one."""
         _, name = self.owned(owner, name)
         request = CommitRequest.parse(self.body(*CommitRequest.KEYS))
-        self.accept(await self.services.snapshots.commit(self.owner, name, request))
+        self.accept(await self.services.commits.commit(self.owner, name, request))
