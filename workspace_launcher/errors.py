@@ -9,6 +9,7 @@
      +-- Conflict                  a name is taken, or the thing is busy
      |    +-- NameTaken
      |    +-- Busy
+     |    +-- SecretsFound         a commit would store what seems to be secrets
      +-- WorkspaceStopped          it is there, but does not run
      +-- QuotaExceeded
      +-- WorkspaceUnreachable      it runs, but cannot be connected to
@@ -29,6 +30,8 @@ Every error has a ``reason``, a stable code for programs, and its message is a s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class LauncherError(Exception):
     """Base of every error that the launcher raises on purpose.
@@ -39,13 +42,16 @@ class LauncherError(Exception):
         One or more sentences for a person.
     reason
         A stable code for programs; each class has a default.
+    details
+        What a program may want to know besides, by its key in the REST API's answer.
     """
 
     reason = "error"
 
-    def __init__(self, message: str, *, reason: str | None = None) -> None:
+    def __init__(self, message: str, *, reason: str | None = None, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.details = dict(details or {})
         if reason is not None:
             self.reason = reason
 
@@ -96,6 +102,12 @@ class Busy(Conflict):
     """Something else is being done to it right now."""
 
     reason = "busy"
+
+
+class SecretsFound(Conflict):
+    """A commit would store files that seem to hold secrets, and nobody has decided on them: ``details["secrets"]``."""
+
+    reason = "secrets_found"
 
 
 class WorkspaceStopped(LauncherError):

@@ -20,6 +20,7 @@ from .engine.base import Engine
 from .events import EventStream
 from .handlers.proxy import install
 from .identity import Owners
+from .image_packages import ImagePackages
 from .images import Catalogue
 from .launch_directory import Account, LaunchDirectories
 from .launching import Launcher
@@ -29,6 +30,7 @@ from .networks import NetworkManager
 from .offers import Offers
 from .operations import Operations
 from .owner_networks import OwnerNetworks
+from .previews import Previews
 from .proxy import Proxy
 from .pruning import Pruner
 from .recipes import Ladder
@@ -129,6 +131,8 @@ class WorkspaceLauncherApp(ExtensionApp):
         view.on_change, view.on_removal = changed, removed
         quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
         snapshots = SnapshotManager(engine, workspaces, events, quota)
+        packages = ImagePackages(engine, home=config.home)
+        previews = Previews(engine, workspaces, packages, home=config.home, as_root=config.allow_root)
         rollbacks = Rollbacks(
             engine,
             view,
@@ -149,8 +153,10 @@ class WorkspaceLauncherApp(ExtensionApp):
             engine=engine,
             workspaces=workspaces,
             snapshots=snapshots,
-            commits=CommitManager(engine, workspaces, snapshots, operations),
-            lineage=Lineage(engine, snapshots, workspaces),
+            packages=packages,
+            previews=previews,
+            commits=CommitManager(engine, workspaces, snapshots, previews, operations),
+            lineage=Lineage(engine, snapshots, workspaces, packages),
             rollbacks=rollbacks,
             images=images,
             builds=BuildManager(_builder(engine, offers.ladder), images, operations),
@@ -184,6 +190,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         services.events.close()
         await services.watch.close()
         await services.snapshots.news.close()
+        await services.packages.close()
         await services.operations.close()
         await services.workspaces.close()
         await services.proxy.close()

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 
 from .engine.base import Engine
 from .engine_models import Image
-from .environment.manifest import UnknownManifest, decode, difference
+from .environment.manifest import UnknownManifest, difference
 from .errors import Conflict, NotFound
-from .labels import SNAPSHOT_MANIFEST
+from .image_packages import ImagePackages
 from .snapshot_models import LineageRow, Package, Snapshot, SnapshotDifference
 from .snapshots import SnapshotManager
 from .workspaces import WorkspaceManager
@@ -22,10 +22,13 @@ BASE = "base"
 class Lineage:
     """The tree of each owner's snapshots."""
 
-    def __init__(self, engine: Engine, snapshots: SnapshotManager, workspaces: WorkspaceManager) -> None:
+    def __init__(
+        self, engine: Engine, snapshots: SnapshotManager, workspaces: WorkspaceManager, packages: ImagePackages
+    ) -> None:
         self._engine = engine
         self._snapshots = snapshots
         self._workspaces = workspaces
+        self._packages = packages
 
     async def tree(self, owner: str) -> list[LineageRow]:
         """List the snapshots that an owner sees, each below the one that it comes from, the oldest first."""
@@ -48,8 +51,19 @@ class Lineage:
         snapshot = await self._snapshots.get(owner, identifier)
         image = await self._engine.inspect_image(snapshot.reference)
         other, its_id, named = await self._other(owner, snapshot, against)
-        packages = difference(_packages(other, named), _packages(image, snapshot.reference))
+        packages = difference(await self._packages_of(other, named), await self._packages_of(image, snapshot.reference))
         return SnapshotDifference(snapshot.id, its_id, packages, image.size - other.size)
+
+    async def _packages_of(self, image: Image, named: str) -> tuple[Package, ...]:
+        try:
+            found = await self._packages.of(image)
+        except UnknownManifest as error:
+            raise Conflict(f"The packages of {named} are not known. {error}", reason="manifest_unknown") from None
+        if found is None:
+            raise Conflict(
+                f"The packages of {named} are not known: it has no Python to list them.", reason="manifest_unknown"
+            )
+        return found
 
     async def _other(self, owner: str, snapshot: Snapshot, against: str | None) -> tuple[Image, str, str]:
         """Return what a snapshot is to be compared with, its ID, and what to call it."""
@@ -69,16 +83,6 @@ class Lineage:
     async def _image_of(self, owner: str, identifier: str) -> tuple[Image, str, str]:
         one = await self._snapshots.get(owner, identifier)
         return await self._engine.inspect_image(one.reference), one.id, one.reference
-
-
-def _packages(image: Image, named: str) -> tuple[Package, ...]:
-    label = image.labels.get(SNAPSHOT_MANIFEST)
-    if label is None:
-        raise Conflict(f"The packages of {named} are not known: they were not listed.", reason="manifest_unknown")
-    try:
-        return decode(label).packages
-    except UnknownManifest as error:
-        raise Conflict(f"The packages of {named} are not known. {error}", reason="manifest_unknown") from None
 
 
 def grown(snapshots: Iterable[Snapshot], used_by: Mapping[str, Iterable[str]]) -> list[LineageRow]:

@@ -22,6 +22,10 @@ SCHEMAS = (
     snapshot_models.PackageDifference,
     snapshot_models.PackageChange,
     snapshot_models.Package,
+    snapshot_models.Changes,
+    snapshot_models.ChangeGroup,
+    snapshot_models.Change,
+    snapshot_models.SecretFinding,
     models.Operation,
     models.CatalogueImage,
     models.Step,
@@ -70,6 +74,7 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     (_W + "/logs", "get", "What it wrote", None, 200, None),
     (_W + "/stats", "get", "What it uses", None, 200, None),
     (_W + "/exec", "post", "Run a command in it", "Exec", 200, None),
+    (_W + "/changes", "get", "What a commit would store", None, 200, "Changes"),
     (_W + "/commit", "post", "Commit it to a snapshot", "Commit", 202, "Operation"),
     (_W + "/rollback", "post", "Give it the environment of a snapshot", "Rollback", 202, "Operation"),
     ("/snapshots", "get", "The caller's snapshots, and those that others share", None, 200, "[Snapshot]"),
@@ -92,6 +97,12 @@ def _texts(*names: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the schema of an object of texts."""
     properties = {name: {"type": "string"} for name in (*names, *optional)}
     return {"type": "object", "properties": properties, "required": [*names], "additionalProperties": False}
+
+
+def _reference(name: str) -> dict[str, Any]:
+    if name.startswith("["):
+        return {"type": "array", "items": _reference(name[1:-1])}
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 _BODIES: dict[str, Any] = {
@@ -130,12 +141,17 @@ _BODIES: dict[str, Any] = {
             "message": {"type": "string"},
             "pause": {"type": "boolean"},
             "exclude": {"type": "array", "items": {"type": "string"}},
+            "allow_secrets": {"type": "array", "items": {"type": "string"}},
         },
         "additionalProperties": False,
     },
     "Error": {
         "type": "object",
-        "properties": {"message": {"type": "string"}, "reason": {"type": "string"}},
+        "properties": {
+            "message": {"type": "string"},
+            "reason": {"type": "string"},
+            "secrets": {"type": "array", "items": _reference("SecretFinding")},
+        },
         "required": ["message", "reason"],
     },
 }
@@ -166,12 +182,6 @@ def document(server: str) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": {**schemas, **_BODIES}},
     }
-
-
-def _reference(name: str) -> dict[str, Any]:
-    if name.startswith("["):
-        return {"type": "array", "items": _reference(name[1:-1])}
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _schema(model: Any) -> dict[str, Any]:

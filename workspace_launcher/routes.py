@@ -35,6 +35,7 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{WORKSPACE}/logs", workspaces.LogsHandler),
     (rf"{WORKSPACE}/stats", workspaces.StatsHandler),
     (rf"{WORKSPACE}/exec", workspaces.ExecHandler),
+    (rf"{WORKSPACE}/changes", workspaces.ChangesHandler),
     (rf"{WORKSPACE}/commit", workspaces.CommitHandler),
     (rf"{WORKSPACE}/rollback", workspaces.RollbackHandler),
     (rf"{API}/snapshots", snapshots.SnapshotsHandler),

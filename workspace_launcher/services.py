@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from .engine.base import Engine
     from .events import EventStream
     from .identity import Owners
+    from .image_packages import ImagePackages
     from .images import Catalogue
     from .lineage import Lineage
     from .networks import NetworkManager
     from .operations import Operations
+    from .previews import Previews
     from .proxy import Proxy
     from .pruning import Pruner
     from .registries import RegistryManager
@@ -34,6 +36,8 @@ class Services:
     engine: Engine
     workspaces: WorkspaceManager
     snapshots: SnapshotManager
+    packages: ImagePackages
+    previews: Previews
     commits: CommitManager
     lineage: Lineage
     rollbacks: Rollbacks

@@ -78,6 +78,52 @@ class PackageDifference:
     changed: tuple[PackageChange, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class SecretFinding:
+    """A file that seems to hold a secret: the rule that found it, and what that finds in words."""
+
+    path: str
+    rule: str
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Changed files that can be left out together, by their path; ``size`` in bytes, ``entries`` is their number."""
+
+    path: str
+    size: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeGroup:
+    """The changes of a kind: ``pip``, ``conda``, ``apt``, ``caches``, ``home``, ``data``, ``secrets`` or ``other``."""
+
+    kind: str
+    paths: tuple[str, ...]
+    """What leaves the whole group out."""
+    size: int
+    entries: int
+    items: tuple[Change, ...]
+    """The largest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a commit would store (``API.md``, ``GET …/changes``); ``size`` is in bytes."""
+
+    size: int
+    groups: tuple[ChangeGroup, ...]
+    packages: PackageDifference | None
+    """``None`` where they could not be listed."""
+    secrets: tuple[SecretFinding, ...]
+    scanned: bool
+    """Whether files were looked into; else all is known by paths alone, and no sizes are."""
+    notes: tuple[str, ...] = ()
+    """What could not be seen, in sentences."""
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotDifference:
     """What a snapshot has over another (``API.md``, ``GET /snapshots/{id}/diff``)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,9 @@ from .errors import InvalidRequest
 # https://distribution.github.io/distribution/spec/api/#pulling-an-image-manifest
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 LONGEST_MESSAGE = 1000
-MOST_EXCLUDED = 1000
+MOST_PATHS = 10_000
+GROUPS = frozenset(("pip", "conda", "apt", "caches", "home", "data", "secrets", "other"))
+"""Words for all changes of a kind (``API.md``, *changes*)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,11 @@ class CommitRequest:
     message: str = ""
     pause: bool = True
     exclude: tuple[str, ...] = ()
-    """Absolute paths: of what lies at or below them no change is stored."""
+    """Absolute paths, of what lies at or below them no change is stored, and words of :data:`GROUPS`."""
+    allow_secrets: frozenset[str] = frozenset()
+    """Absolute paths of files that may be stored although they seem to hold secrets."""
 
-    KEYS = ("tag", "message", "pause", "exclude")
+    KEYS = ("tag", "message", "pause", "exclude", "allow_secrets")
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> CommitRequest:
@@ -39,7 +43,8 @@ class CommitRequest:
             )
         message = _message(given.get("message", ""))
         pause = _flag("pause", given.get("pause", True))
-        return cls(tag, message, pause, _paths(given.get("exclude", [])))
+        exclude = _paths("exclude", given.get("exclude", []), words=GROUPS)
+        return cls(tag, message, pause, exclude, frozenset(_paths("allow_secrets", given.get("allow_secrets", []))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,17 @@ def _flag(name: str, value: object) -> bool:
     return value
 
 
-def _paths(value: object) -> tuple[str, ...]:
-    """Return the paths to leave out; ``InvalidRequest`` for what cannot be one."""
-    if not isinstance(value, list) or len(value) > MOST_EXCLUDED:
-        raise InvalidRequest(f"'exclude' must be a list of at most {MOST_EXCLUDED} absolute paths.")
+def _paths(key: str, value: object, words: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the paths that are asked for, and words where they are allowed; ``InvalidRequest`` for what cannot be one."""
+    if not isinstance(value, list) or len(value) > MOST_PATHS:
+        raise InvalidRequest(f"'{key}' must be a list of at most {MOST_PATHS} absolute paths.")
     for path in value:
+        if path in words:
+            continue
         parts = path.split("/") if isinstance(path, str) else []
         if len(parts) < 2 or parts[0] or parts == ["", ""] or "\0" in path or {".", ".."} & set(parts):
-            raise InvalidRequest("Each of 'exclude' must be an absolute path below '/', without '.' and '..' in it.")
+            known = f", or one of {', '.join(sorted(words))}" if words else ""
+            raise InvalidRequest(
+                f"Each of '{key}' must be an absolute path below '/', without '.' and '..' in it{known}."
+            )
     return tuple(value)

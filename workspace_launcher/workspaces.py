@@ -186,13 +186,21 @@ class WorkspaceManager:
 
     @contextlib.asynccontextmanager
     async def committing(self, owner: str, name: str) -> AsyncIterator[Entry]:
-        """Hold a workspace for a commit; gives its entry."""
+        """Hold a workspace for a commit; gives its entry.
+
+        Raises
+        ------
+        WorkspaceStopped
+            It does not run, so nobody can look into it.
+        Conflict
+            It is paused (``workspace_paused``), or busy.
+        """
         entry = self._view.get(owner, name)
+        if entry.state is WorkspaceState.PAUSED:
+            raise errors.Conflict(f"The workspace {name!r} is paused. Resume it first.", reason="workspace_paused")
+        if entry.state is not WorkspaceState.RUNNING:
+            raise errors.WorkspaceStopped(f"The workspace {name!r} is {entry.state.value}. Start it first.")
         async with self._claimed(entry, Phase.COMMITTING):
-            if entry.container is not None and entry.container.status == "paused":
-                # Its owner's doing: it is to stay so.
-                yield entry
-                return
             with self._marks.made(entry.record.id):
                 yield entry
 

@@ -16,6 +16,7 @@ from workspace_launcher.committing import CommitManager
 from workspace_launcher.config import WorkspaceConfig
 from workspace_launcher.container_plan import ContainerPlanner
 from workspace_launcher.events import EventStream, Subscription
+from workspace_launcher.image_packages import ImagePackages
 from workspace_launcher.images import Catalogue
 from workspace_launcher.labels import OWNER
 from workspace_launcher.launch_directory import Account, LaunchDirectories
@@ -26,6 +27,7 @@ from workspace_launcher.networks import NetworkManager
 from workspace_launcher.offers import Offers
 from workspace_launcher.operations import Operations
 from workspace_launcher.owner_networks import OwnerNetworks
+from workspace_launcher.previews import Previews
 from workspace_launcher.pruning import Pruner
 from workspace_launcher.rollback import ROLLING_BACK, Rollbacks
 from workspace_launcher.snapshot_request import CommitRequest
@@ -102,8 +104,12 @@ class House:
         self.workspaces = WorkspaceManager(self.engine, self.view, launcher, self.upkeep, planner, marks, base_url="/")
         quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
         self.snapshots = SnapshotManager(self.engine, self.workspaces, self.events, quota)
-        self.commits = CommitManager(self.engine, self.workspaces, self.snapshots, self.operations)
-        self.lineage = Lineage(self.engine, self.snapshots, self.workspaces)
+        self.packages = ImagePackages(self.engine, home=config.home)
+        self.previews = Previews(
+            self.engine, self.workspaces, self.packages, home=config.home, as_root=config.allow_root
+        )
+        self.commits = CommitManager(self.engine, self.workspaces, self.snapshots, self.previews, self.operations)
+        self.lineage = Lineage(self.engine, self.snapshots, self.workspaces, self.packages)
         self.rollbacks = Rollbacks(
             self.engine,
             self.view,
@@ -144,6 +150,7 @@ class House:
         self.events.close()
         await self.watch.close()
         await self.snapshots.news.close()
+        await self.packages.close()
         await self.operations.close()
         await self.workspaces.close()
         await self.engine.close()

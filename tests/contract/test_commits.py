@@ -16,6 +16,7 @@ from workspace_launcher.errors import (
     EngineUnavailable,
     NameTaken,
     NoSpace,
+    NotFound,
     WorkspaceStopped,
 )
 from workspace_launcher.models import OperationState, Owner, WorkspaceState
@@ -123,15 +124,17 @@ async def test_the_engine_goes_away_in_mid_commit_and_leaves_it_frozen(house: Ho
     await house.ready()
 
 
-async def test_a_paused_workspace_stays_paused(house: House, make_house: Make) -> None:
+async def test_a_paused_workspace_is_not_committed_and_stays_paused(house: House, make_house: Make) -> None:
     await house.run()
     await house.workspaces.pause(ANN, "cat")
-    assert (await house.committed(await house.commit())).state is OperationState.SUCCEEDED
+    with pytest.raises(Conflict, match="Resume it first"):
+        await house.commit()
     await house.quiet()
     assert house.state() is WorkspaceState.PAUSED
     later = await make_house().open()
     await later.quiet()
     assert later.state() is WorkspaceState.PAUSED
+    assert await house.snapshots.list(ANN) == []
 
 
 async def test_a_pause_after_a_commit_is_the_owners(house: House) -> None:
@@ -157,11 +160,15 @@ async def test_what_has_no_container_cannot_be_committed(house: House) -> None:
         await house.commit()
 
 
-async def test_a_stopped_workspace_can_be_committed(house: House) -> None:
+async def test_a_stopped_workspace_is_not_committed(house: House) -> None:
     await house.run()
     await house.workspaces.stop(ANN, "cat")
-    assert (await house.committed(await house.commit())).state is OperationState.SUCCEEDED
+    with pytest.raises(WorkspaceStopped, match="Start it first"):
+        await house.commit()
     assert house.state() is WorkspaceState.STOPPED
+    await house.workspaces.remove(ANN, "cat", force=False)
+    with pytest.raises(NotFound):
+        await house.commit()
 
 
 async def test_a_server_that_stops_cancels_its_commits(house: House, make_house: Make) -> None:

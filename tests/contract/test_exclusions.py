@@ -10,11 +10,11 @@ from tests.contract.house import ANN, House
 from workspace_launcher.committing import FLATTENED_AT
 from workspace_launcher.errors import InvalidRequest
 from workspace_launcher.models import OperationState
-from workspace_launcher.snapshot_request import MOST_EXCLUDED, CommitRequest
+from workspace_launcher.snapshot_request import MOST_PATHS, CommitRequest
 
 
 @pytest.mark.parametrize(
-    "exclude", ["/a", [7], [""], ["/"], ["a/b"], ["/a/../etc"], ["/a/./b"], ["/a\0b"], ["/a"] * (MOST_EXCLUDED + 1)]
+    "exclude", ["/a", [7], [""], ["/"], ["a/b"], ["/a/../etc"], ["/a/./b"], ["/a\0b"], ["/a"] * (MOST_PATHS + 1)]
 )
 def test_what_is_no_path_is_refused(exclude: Any) -> None:
     with pytest.raises(InvalidRequest, match="'exclude'"):

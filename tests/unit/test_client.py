@@ -288,6 +288,7 @@ def test_there_is_a_method_for_every_call() -> None:
             lambda: client.stats(one),
             lambda: client.execute(one, ["a"]),
             lambda: client.commit(one),
+            lambda: client.changes(one),
             client.snapshots,
             client.lineage,
             lambda: client.diff_snapshots(ident),

@@ -44,6 +44,8 @@ FLOORS = [
         "images",
         "snapshots",
         "committing",
+        "previews",
+        "image_packages",
         "snapshot_news",
         "image_sizes",
         "lineage",

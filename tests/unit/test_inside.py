@@ -15,11 +15,12 @@ import pytest_asyncio
 
 from tests.unit.proxy_harness import AUTH, ID, OTHER_ID, PREFIX, Answer, Backend, Jupyter, Lookup, running
 from workspace_launcher.committing import CommitManager
-from workspace_launcher.engine_models import Image
+from workspace_launcher.engine_models import ExecResult, Image, PathChange
 from workspace_launcher.errors import Busy, NotFound
 from workspace_launcher.events import EventStream
 from workspace_launcher.handlers.inside import COMMIT, OPERATION
 from workspace_launcher.operations import Operations
+from workspace_launcher.previews import Previews
 from workspace_launcher.snapshots import SnapshotManager
 
 OTHER_PREFIX = PREFIX.replace("/lab/", "/other/")
@@ -44,7 +45,17 @@ class Engine:
             raise NotFound("no such image") from None
 
     async def inspect_container(self, identifier: str) -> Any:
-        return SimpleNamespace(image_id="parent")
+        return SimpleNamespace(id=identifier, image_id="parent", created=None, mounts=())
+
+    async def execute(self, container: str, *_: Any, **__: Any) -> ExecResult:
+        return ExecResult(127, b"no python3")
+
+    async def container_changes(self, container: str) -> tuple[PathChange, ...]:
+        return (PathChange("/srv/model.bin", "added"),)
+
+    @property
+    def is_local(self) -> bool:
+        return True
 
     async def commit_container(self, container: str, *, reference: str, labels: Any, message: str, **_: Any) -> Image:
         self.commits.append((container, reference, message))
@@ -84,7 +95,8 @@ class Managers:
         self.operations = Operations(events, logging.getLogger("test"))
         engine, workspaces = cast(Any, self.engine), cast(Any, Workspaces(lookup))
         snapshots = SnapshotManager(engine, workspaces, events)
-        commits = CommitManager(engine, workspaces, snapshots, self.operations)
+        previews = Previews(engine, workspaces, cast(Any, None), home="/home/workspace", as_root=False)
+        commits = CommitManager(engine, workspaces, snapshots, previews, self.operations)
         return {"operations": self.operations, "commits": commits}
 
 

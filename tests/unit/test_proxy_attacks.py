@@ -31,7 +31,7 @@ from tests.unit.proxy_harness import (
 )
 from tests.unit.test_proxy_websocket import UPGRADE, echo
 from workspace_launcher.errors import NotFound, WorkspaceStopped, WorkspaceUnreachable
-from workspace_launcher.handlers.inside import COMMIT, OPERATION
+from workspace_launcher.handlers.inside import CHANGES, COMMIT, OPERATION
 from workspace_launcher.handlers.proxy import path_rules
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -74,7 +74,7 @@ async def test_02_every_route_and_method_without_login(jupyter: Jupyter, backend
     before = settings.get("allow_unauthenticated_access")
     settings["allow_unauthenticated_access"] = allow
     try:
-        paths = ("lab", COMMIT, f"{OPERATION}/0123")
+        paths = ("lab", COMMIT, CHANGES, f"{OPERATION}/0123")
         assert len(path_rules(BASE)) == len(paths) + 1, "a new rule belongs here"
         for host, path in itertools.product((None, jupyter.origin_host), paths):
             for method in (*METHODS, "TRACE", "CONNECT", "PROPFIND"):

@@ -6,16 +6,15 @@ import secrets
 from collections.abc import Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 import requests
 
-from ..models import Finding, Operation, Workspace
-from ..snapshot_models import LineageRow, Snapshot, SnapshotDifference
+from ..models import Finding, Workspace
 from .answers import CommandResult, Gpu, ServerInfo, Usage, decode
 from .attachments import Attachments, Images
 from .connection import API, connect, unreachable
 from .long_work import LongWork
+from .snapshots import Snapshots
 
 EXEC_TIMEOUT = 90.0
 """Seconds; the server ends a command after 60."""
@@ -23,7 +22,7 @@ EXEC_TIMEOUT = 90.0
 FOREVER = 86400.0
 
 
-class Client(Images, Attachments, LongWork):
+class Client(Images, Attachments, Snapshots, LongWork):
     """Talks with one Jupyter server that has the launcher.
 
     A workspace is named by a :class:`~workspace_launcher.models.Workspace`, by its name, or by ``owner/name``. Every
@@ -227,66 +226,10 @@ class Client(Images, Attachments, LongWork):
         path = f"{self._path(workspace)}/exec"
         return decode(CommandResult, self.connection.call("POST", path, body=body, timeout=EXEC_TIMEOUT))
 
-    def commit(
-        self, workspace: Workspace | str, *, tag: str | None = None, message: str = "", pause: bool = True
-    ) -> Operation:
-        """Begin to commit one; the operation's result is the snapshot, see :meth:`wait_for`."""
-        body = {"tag": tag, "message": message, "pause": pause}
-        return decode(Operation, self.connection.call("POST", f"{self._path(workspace)}/commit", body=body))
-
-    # Snapshots.
-
-    def snapshots(self) -> list[Snapshot]:
-        """List the caller's snapshots, newest first."""
-        return [decode(Snapshot, row) for row in self.connection.call("GET", "/snapshots")]
-
-    def snapshot(self, identifier: str) -> Snapshot:
-        """Return one by its ID."""
-        return decode(Snapshot, self.connection.call("GET", f"/snapshots/{quote(identifier, safe='')}"))
-
-    def lineage(self) -> list[LineageRow]:
-        """List the caller's snapshots, and those that others share, as a tree: each below the one that it comes from."""
-        return [decode(LineageRow, row) for row in self.connection.call("GET", "/snapshots/lineage")]
-
-    def diff_snapshots(self, identifier: str, against: str | None = None) -> SnapshotDifference:
-        """Compare one with another by its ID, with its ``"base"``, or with the one that it comes from."""
-        query = {"against": against} if against is not None else None
-        path = f"/snapshots/{quote(identifier, safe='')}/diff"
-        return decode(SnapshotDifference, self.connection.call("GET", path, query=query))
-
-    def change_snapshot(self, identifier: str, *, message: str | None = None, shared: bool | None = None) -> Snapshot:
-        """Give one another message, share it with everybody on the server, or stop sharing it."""
-        body = {key: value for key, value in (("message", message), ("shared", shared)) if value is not None}
-        return decode(Snapshot, self.connection.call("PATCH", f"/snapshots/{quote(identifier, safe='')}", body=body))
-
-    def roll_back(self, workspace: Workspace | str, identifier: str) -> Operation:
-        """Begin to give a workspace the environment of a snapshot; the operation's result is the workspace."""
-        body = {"snapshot": identifier}
-        return decode(Operation, self.connection.call("POST", f"{self._path(workspace)}/rollback", body=body))
-
-    def remove_snapshot(self, identifier: str) -> None:
-        """Remove one by its ID."""
-        self.connection.call("DELETE", f"/snapshots/{quote(identifier, safe='')}")
-
-    def push_snapshot(self, identifier: str, *, repository: str | None = None, tag: str | None = None) -> Operation:
-        """Begin to send one to a registry, under the name that is given."""
-        body = {key: value for key, value in (("repository", repository), ("tag", tag)) if value is not None}
-        path = f"/snapshots/{quote(identifier, safe='')}/push"
-        return decode(Operation, self.connection.call("POST", path, body=body))
-
     # How.
 
     def _act(self, workspace: Workspace | str, action: str, body: Mapping[str, Any] | None = None) -> Workspace:
         return decode(Workspace, self.connection.call("POST", f"{self._path(workspace)}/{action}", body=body))
-
-    def _path(self, workspace: Workspace | str) -> str:
-        if isinstance(workspace, Workspace):
-            owner, name = workspace.owner, workspace.name
-        else:
-            owner, slash, name = workspace.partition("/")
-            if not slash:
-                owner, name = self.owner, workspace
-        return f"/workspaces/{quote(owner, safe='')}/{quote(name, safe='')}"
 
 
 def _binding(bound: str | tuple[str, str]) -> dict[str, str]:

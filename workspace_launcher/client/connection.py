@@ -35,10 +35,12 @@ _BY_STATUS: dict[int, type[errors.LauncherError]] = {
 }
 
 
-def error_of(status: int, message: str, reason: str) -> errors.LauncherError:
+def error_of(
+    status: int, message: str, reason: str, details: Mapping[str, object] | None = None
+) -> errors.LauncherError:
     """Return a refusal of the server as an error: that of its reason, else that of its status."""
     kind = _by_reason(errors.LauncherError).get(reason) or _BY_STATUS.get(status, errors.LauncherError)
-    return kind(message, reason=reason or None)
+    return kind(message, reason=reason or None, details=details)
 
 
 def _by_reason(kind: type[errors.LauncherError]) -> dict[str, type[errors.LauncherError]]:
@@ -172,7 +174,8 @@ class Connection:
             message, reason = str(content["message"]), str(content.get("reason") or "")
             # With a token that is right, Jupyter Server asks for no _xsrf.
             if reason != errors.NotLoggedIn.reason and not (status == 403 and "_xsrf" in message):
-                return error_of(status, message, reason)
+                details = {key: value for key, value in content.items() if key not in ("message", "reason")}
+                return error_of(status, message, reason, details)
             status = 401
         if status in (301, 308):
             moved = answer.headers.get("Location", "another address")

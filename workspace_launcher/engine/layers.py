@@ -46,10 +46,10 @@ def checked_exclusions(paths: Iterable[str]) -> tuple[str, ...]:
     InvalidRequest
         One is not absolute, or leads through ``..``.
     """
-    found: list[str] = []
+    found: dict[str, None] = {}
     for path in sorted({key_of(_normal(path)) for path in paths}):
-        if not any(covers(other, path) for other in found):
-            found.append(path)
+        if "/" not in found and not any(above in found for above in parents(path)):
+            found[path] = None
     return tuple(found)
 
 

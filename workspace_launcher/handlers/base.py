@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from http.client import responses
 from typing import Any, ClassVar, cast
 
@@ -92,8 +93,9 @@ class LauncherHandler(JupyterHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with the error that the contract describes, whatever was raised."""
         error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        details: Mapping[str, object] = {}
         if isinstance(error, errors.LauncherError):
-            status, message, reason = status_of(error), error.message, error.reason
+            status, message, reason, details = status_of(error), error.message, error.reason, error.details
         elif isinstance(error, web.HTTPError):
             status, reason = status_code, responses.get(status_code, "error").lower().replace(" ", "_")
             message = error.log_message or responses.get(status_code, "The request failed.")
@@ -105,7 +107,7 @@ class LauncherHandler(JupyterHandler):
         self.set_status(status)
         if status == 503:
             self.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
-        self.finish_json({"message": message, "reason": reason})
+        self.finish_json({"message": message, "reason": reason, **details})
 
     def finish_json(self, value: object) -> None:
         """Answer with a model or anything made of models."""

@@ -1,4 +1,6 @@
-"""What a workspace's own JupyterLab may ask of the launcher: to commit this workspace, and how that goes. Nothing else.
+"""What a workspace's own JupyterLab may ask of the launcher: to commit this workspace, what that would store, and how it goes.
+
+Nothing else.
 
 Any script in the workspace can ask it too. It is answered here, below the workspace's own path, and never forwarded.
 """
@@ -12,6 +14,7 @@ from .passage import Passage, WorkspaceHandler
 from .path import PathAdmission
 
 COMMIT = "workspace-launcher/commit"
+CHANGES = f"{COMMIT}/changes"
 OPERATION = "workspace-launcher/operations"
 
 
@@ -39,6 +42,14 @@ class CommitHandler(InsideHandler):
         self.finish_json(operation)
 
 
+class ChangesHandler(InsideHandler):
+    """What a commit of this workspace would store."""
+
+    async def get(self) -> None:
+        """Look."""
+        self.finish_json(await self.services.previews.changes(self.passage.owner, self.passage.name))
+
+
 class OperationHandler(InsideHandler):
     """A commit of this workspace."""
 
@@ -52,11 +63,19 @@ class OriginCommit(CommitHandler, OriginAdmission):
     """On the workspace's origin."""
 
 
+class OriginChanges(ChangesHandler, OriginAdmission):
+    """On the workspace's origin."""
+
+
 class OriginOperation(OperationHandler, OriginAdmission):
     """On the workspace's origin."""
 
 
 class PathCommit(CommitHandler, PathAdmission):
+    """By the path form."""
+
+
+class PathChanges(ChangesHandler, PathAdmission):
     """By the path form."""
 
 

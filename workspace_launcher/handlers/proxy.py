@@ -12,7 +12,17 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import AnyMatches, Matcher, PathMatches, Rule
 
 from ..proxy.headers import is_websocket_upgrade
-from .inside import COMMIT, OPERATION, OriginCommit, OriginOperation, PathCommit, PathOperation
+from .inside import (
+    CHANGES,
+    COMMIT,
+    OPERATION,
+    OriginChanges,
+    OriginCommit,
+    OriginOperation,
+    PathChanges,
+    PathCommit,
+    PathOperation,
+)
 from .logout import revoking
 from .origin import OriginHandler, OriginSocketHandler
 from .path import PathHandler, PathSocketHandler
@@ -46,6 +56,7 @@ def origin_rules(settings: Mapping[str, Any], base_url: str) -> list[Rule]:
     workspace = workspace_pattern(base_url)
     within = [
         (PathMatches(f"{workspace}/{COMMIT}"), OriginCommit),
+        (PathMatches(f"{workspace}/{CHANGES}"), OriginChanges),
         (PathMatches(f"{workspace}/{OPERATION}/([^/]+)"), OriginOperation),
         (UpgradeMatches(".*"), OriginSocketHandler),
         (AnyMatches(), OriginHandler),
@@ -58,6 +69,7 @@ def path_rules(base_url: str) -> list[Rule]:
     workspace = workspace_pattern(base_url)
     return [
         Rule(PathMatches(f"{workspace}/{COMMIT}"), PathCommit),
+        Rule(PathMatches(f"{workspace}/{CHANGES}"), PathChanges),
         Rule(PathMatches(f"{workspace}/{OPERATION}/([^/]+)"), PathOperation),
         Rule(UpgradeMatches(f"{workspace}(?:/.*)?"), PathSocketHandler),
         Rule(PathMatches(f"{workspace}(?:/.*)?"), PathHandler),

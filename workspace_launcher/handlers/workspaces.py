@@ -152,6 +152,14 @@ class RollbackHandler(WorkspaceHandlerBase):
         self.accept(await self.services.rollbacks.begin(self.owner.name, name, snapshot))
 
 
+class ChangesHandler(WorkspaceHandlerBase):
+    """What a commit would store."""
+
+    async def get(self, owner: str, name: str) -> None:
+        """Look."""
+        self.finish_json(await self.services.previews.changes(*self.owned(owner, name)))
+
+
 class CommitHandler(WorkspaceHandlerBase):
     """Commit."""
 

@@ -12,7 +12,10 @@ from .workspaces import age, size
 
 if TYPE_CHECKING:
     from ...models import Operation
-    from ...snapshot_models import Snapshot
+    from ...snapshot_models import PackageDifference, Snapshot
+
+SHOWN = 8
+"""Changes of a kind that are listed one by one."""
 
 
 @verb(
@@ -22,18 +25,67 @@ if TYPE_CHECKING:
     argument("-t", "--tag", metavar="TAG", help="the snapshot's tag; the time if left out"),
     argument("-m", "--message", metavar="TEXT", default="", help="what is in it"),
     argument("--no-pause", action="store_true", help="do not freeze what runs meanwhile"),
+    argument(
+        "-x",
+        "--exclude",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="leave this out, or all changes of a kind: caches, data, home, secrets, ... (may be given again)",
+    ),
+    argument(
+        "--allow-secret",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="store this file although it seems to hold a secret (may be given again)",
+    ),
     WAIT,
     JSON,
 )
 def commit(terminal: Terminal, options: Namespace) -> None:
     """Commit one."""
     workspace, client = terminal.workspace(options.name), terminal.client
-    operation = client.commit(workspace, tag=options.tag, message=options.message, pause=not options.no_pause)
+    operation = client.commit(
+        workspace,
+        tag=options.tag,
+        message=options.message,
+        pause=not options.no_pause,
+        exclude=options.exclude,
+        allow_secrets=options.allow_secret,
+    )
     if not options.wait:
         terminal.say(f"{workspace.name} is being committed; 'jupyter workspace snapshots' will list it.", operation)
         return
     result = finished(terminal, operation)
     terminal.say(f"{workspace.name} is committed as {result['reference']}", result)
+
+
+@verb("changes", "Tell what a commit of a workspace would store.", NAME, JSON)
+def changes(terminal: Terminal, options: Namespace) -> None:
+    """Look at one."""
+    found = terminal.client.changes(terminal.workspace(options.name))
+    if terminal.as_json:
+        terminal.show(found)
+        return
+    lines = []
+    for group in found.groups:
+        lines.append(f"{size(group.size):>9}  {group.kind} ({group.entries} files)")
+        lines += [f"{size(item.size):>9}    {item.path}" for item in group.items[:SHOWN]]
+        lines += [f"{'':9}    and {len(group.paths) - SHOWN} more"] if len(group.paths) > SHOWN else []
+    if found.packages is not None:
+        lines += difference_lines(found.packages)
+    lines += [f"! {one.path}: {one.what}" for one in found.secrets]
+    terminal.say("\n".join([*lines, *found.notes, f"{size(found.size)} in all"]))
+
+
+def difference_lines(found: PackageDifference) -> list[str]:
+    """Return a line for each package that differs."""
+    return [
+        *(f"+ {one.manager} {one.name} {one.version}" for one in found.added),
+        *(f"- {one.manager} {one.name} {one.version}" for one in found.removed),
+        *(f"~ {one.manager} {one.name} {one.before} -> {one.after}" for one in found.changed),
+    ]
 
 
 def finished(terminal: Terminal, operation: Operation) -> Any:
@@ -99,11 +151,8 @@ def diff(terminal: Terminal, options: Namespace) -> None:
     if terminal.as_json:
         terminal.show(found)
         return
-    lines = [f"+ {one.manager} {one.name} {one.version}" for one in found.packages.added]
-    lines += [f"- {one.manager} {one.name} {one.version}" for one in found.packages.removed]
-    lines += [f"~ {one.manager} {one.name} {one.before} -> {one.after}" for one in found.packages.changed]
     sign = "-" if found.size < 0 else "+"
-    terminal.say("\n".join([*lines, f"{sign}{size(abs(found.size))}"]))
+    terminal.say("\n".join([*difference_lines(found.packages), f"{sign}{size(abs(found.size))}"]))
 
 
 @verb("rollback", "Give a workspace the environment of a snapshot, under the same name.", NAME, SNAPSHOT, WAIT, JSON)
