@@ -23,8 +23,9 @@ NO_PYTHON = (
 def seen_from_outside(changes: Iterable[PathChange], *, home: str, mounts: Collection[str]) -> Look:
     """Make the most of what the engine says changed; it knows no sizes."""
     aside = {*ENGINES_OWN, *mounts}
-    paths = [one.path for one in changes if one.kind != "deleted" and not aside & {one.path, *_above(one.path)}]
-    folders = {posixpath.dirname(path) for path in paths}
+    told = list(changes)
+    folders = {posixpath.dirname(one.path) for one in told}
+    paths = [one.path for one in told if one.kind != "deleted" and not aside & {one.path, *_above(one.path)}]
     files = [File(path, 0, posixpath.dirname(path)) for path in paths if path not in folders]
     findings = secrets.findings_by_path(file.path for file in files)
     found = rows(files, Kinds(home, {}), {one.path: one.rule for one in findings})
