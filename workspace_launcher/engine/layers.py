@@ -113,8 +113,10 @@ class Selection:
     """
 
     def __init__(self, changes: Iterable[PathChange], excluded: Iterable[str]) -> None:
-        self._excluded = tuple(excluded)
-        self._names = frozenset(self._excluded)
+        excluded = tuple(excluded)
+        self._names = frozenset(excluded)
+        self._holding = {parent for path in excluded for parent in (path, *parents(path), "/")}
+        """The excluded paths and all directories that one lies in."""
         self.kinds: dict[str, str] = {}
         self.deleted: set[str] = set()
         """Keys of what is gone, or was replaced."""
@@ -173,7 +175,7 @@ class Selection:
 
     def _plan(self, node: _Node, roots: dict[str, bool]) -> None:
         new = node.kind in ("added", "replaced") and LOST not in node.path
-        if node.path in self._lossy or (new and not self._has_excluded(node.path)):
+        if node.path in self._lossy or (new and node.path not in self._holding):
             roots[node.path] = True
             return
         if any(LOST in name for name in node.below):
@@ -183,9 +185,6 @@ class Selection:
             roots[node.path] = False
         for child in node.below.values():
             self._plan(child, roots)
-
-    def _has_excluded(self, path: str) -> bool:
-        return any(covers(path, excluded) for excluded in self._excluded)
 
 
 def _nameable(path: str) -> str:
