@@ -17,6 +17,7 @@ from .config import EngineConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
 from .doctor import Doctor
 from .engine.base import Engine
+from .engine_models import Container
 from .events import EventStream
 from .handlers.proxy import install
 from .identity import Owners
@@ -39,6 +40,7 @@ from .rollback import ROLLING_BACK, Rollbacks
 from .routes import ROUTES
 from .services import Services
 from .snapshots import Quota, SnapshotManager
+from .squashing import Squasher
 from .starting import Starter
 from .upkeep import Upkeep
 from .view import Entry, WorkspaceView
@@ -147,7 +149,13 @@ class WorkspaceLauncherApp(ExtensionApp):
             log=self.log,
         )
         watch = EngineWatch(engine, view, events, upkeep=upkeep, log=self.log)
-        watch.recover, watch.on_images = rollbacks.recover, snapshots.news.images_changed
+        squasher = Squasher(engine, snapshots, operations, log=self.log)
+
+        async def recover(found: list[Container]) -> list[Container]:
+            await squasher.recover()
+            return await rollbacks.recover(found)
+
+        watch.recover, watch.on_images = recover, snapshots.news.images_changed
         self.services = Services(
             owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
             engine=engine,
@@ -158,6 +166,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             commits=CommitManager(engine, workspaces, snapshots, previews, operations),
             lineage=Lineage(engine, snapshots, workspaces, packages),
             rollbacks=rollbacks,
+            squasher=squasher,
             images=images,
             builds=BuildManager(_builder(engine, offers.ladder), images, operations),
             registries=RegistryManager(engine, images, operations, config, data_directory=data),

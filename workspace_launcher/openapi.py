@@ -83,6 +83,7 @@ CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/snapshots/{id}", "patch", "Change its message, or whether it is shared", "SnapshotChange", 200, "Snapshot"),
     ("/snapshots/{id}", "delete", "Remove a snapshot", None, 204, None),
     ("/snapshots/{id}/diff", "get", "What it has over another ('against')", None, 200, "SnapshotDifference"),
+    ("/snapshots/{id}/squash", "post", "Make one layer of a snapshot's many", None, 202, "Operation"),
     ("/snapshots/{id}/push", "post", "Push a snapshot to a registry", "Push", 202, "Operation"),
     ("/operations", "get", "The caller's operations", None, 200, "[Operation]"),
     ("/operations/{id}", "get", "An operation", None, 200, "Operation"),

@@ -42,6 +42,7 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/snapshots/lineage", snapshots.LineageHandler),
     (rf"{API}/snapshots/{NAME}", snapshots.SnapshotHandler),
     (rf"{API}/snapshots/{NAME}/diff", snapshots.SnapshotDiffHandler),
+    (rf"{API}/snapshots/{NAME}/squash", snapshots.SnapshotSquashHandler),
     (rf"{API}/snapshots/{NAME}/push", snapshots.SnapshotPushHandler),
     (rf"{API}/operations", operations.OperationsHandler),
     (rf"{API}/operations/{NAME}", operations.OperationHandler),

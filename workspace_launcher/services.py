@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .registries import RegistryManager
     from .rollback import Rollbacks
     from .snapshots import SnapshotManager
+    from .squashing import Squasher
     from .volumes import VolumeManager
     from .watch import EngineWatch
     from .workspaces import WorkspaceManager
@@ -41,6 +42,7 @@ class Services:
     commits: CommitManager
     lineage: Lineage
     rollbacks: Rollbacks
+    squasher: Squasher
     images: Catalogue
     builds: BuildManager
     registries: RegistryManager

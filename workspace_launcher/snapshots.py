@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from .engine.base import Engine
-from .errors import Conflict, Forbidden, LauncherError, NotFound, QuotaExceeded
+from .errors import Busy, Conflict, Forbidden, LauncherError, NotFound, QuotaExceeded
 from .events import EventStream
 from .image_sizes import ImageSizes
 from .images import remove_name
@@ -44,6 +45,7 @@ class SnapshotManager:
         self._quota = quota
         self._sizes = ImageSizes(engine)
         self._counts = PackageCounts()
+        self._held: set[str] = set()
         self.news = SnapshotNews(events, self.everybodys)
 
     async def list(self, owner: str) -> list[Snapshot]:
@@ -80,9 +82,31 @@ class SnapshotManager:
             raise Forbidden(f"The snapshot is {snapshot.owner}'s: you may launch from it, and no more.")
         return snapshot
 
+    @contextlib.contextmanager
+    def holding(self, reference: str) -> Iterator[None]:
+        """Keep a name for as long as this lasts: nobody else is given it, and what has it is not changed or removed.
+
+        Raises
+        ------
+        Busy
+            Something is being done to it already.
+        """
+        self.check_free(reference)
+        self._held.add(reference)
+        try:
+            yield
+        finally:
+            self._held.discard(reference)
+
+    def check_free(self, reference: str) -> None:
+        """Refuse with ``Busy`` while a name is held."""
+        if reference in self._held:
+            raise Busy(f"Something is being done to the snapshot {reference}. Try again in a moment.")
+
     async def remove(self, owner: str, identifier: str) -> None:
         """Remove one; ``Conflict`` while a workspace is made from it. Those that come from it stay as they are."""
         snapshot = await self.own(owner, identifier)
+        self.check_free(snapshot.reference)
         users = [one for one in self._workspaces.list(None) if one.image == snapshot.reference]
         if users:
             mine = [one.name for one in users if one.owner == owner]
@@ -94,6 +118,7 @@ class SnapshotManager:
     async def change(self, owner: str, identifier: str, wanted: SnapshotChange) -> Snapshot:
         """Give one another message, share it with everybody on the server, or stop sharing it. Its ID stays."""
         snapshot = await self.own(owner, identifier)
+        self.check_free(snapshot.reference)
         reference, shared = snapshot.reference, wanted.shared if wanted.shared is not None else snapshot.shared
         if wanted.message is not None and wanted.message != snapshot.message:
             before = await self._engine.inspect_image(reference)

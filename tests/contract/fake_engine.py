@@ -337,7 +337,9 @@ class FakeEngine(Engine):
             found = host.images.find(image)
             layers = host.images.one_layer_above(base, found)
             progress(Progress("Putting layers together", share=0.5))
-            return host.images.derive(found, reference, labels={**found.labels, **labels}, layers=layers)
+            await self.faults.point("squash_written")
+            wish = {"labels": {**found.labels, **labels}, "layers": layers, "created": found.created}
+            return host.images.derive(found, reference, **wish)
 
     async def build_image(
         self,

@@ -51,9 +51,8 @@ class FakeImages:
             "size": 1_000_000,
             "layers": (f"sha256:{secrets.token_hex(32)}",),
         }
-        image = Image(
-            id=f"sha256:{secrets.token_hex(32)}", tags=(), created=datetime.now(timezone.utc), **{**plain, **values}
-        )
+        fresh = {"id": f"sha256:{secrets.token_hex(32)}", "tags": (), "created": datetime.now(timezone.utc)}
+        image = Image(**{**fresh, **plain, **values})
         self._images[image.id] = image
         for tag in tags:
             self.tag(image, tag)

@@ -15,6 +15,7 @@ from workspace_launcher.commit_marks import CommitMarks
 from workspace_launcher.committing import CommitManager
 from workspace_launcher.config import WorkspaceConfig
 from workspace_launcher.container_plan import ContainerPlanner
+from workspace_launcher.engine_models import Container
 from workspace_launcher.events import EventStream, Subscription
 from workspace_launcher.image_packages import ImagePackages
 from workspace_launcher.images import Catalogue
@@ -32,6 +33,7 @@ from workspace_launcher.pruning import Pruner
 from workspace_launcher.rollback import ROLLING_BACK, Rollbacks
 from workspace_launcher.snapshot_request import CommitRequest
 from workspace_launcher.snapshots import Quota, SnapshotManager
+from workspace_launcher.squashing import Squasher
 from workspace_launcher.starting import Starter
 from workspace_launcher.upkeep import Upkeep
 from workspace_launcher.versions import Version
@@ -123,12 +125,17 @@ class House:
             CommitMarks(directories, ROLLING_BACK),
             log=log,
         )
+        self.squasher = Squasher(self.engine, self.snapshots, self.operations, log=log)
         self.pruner = Pruner(self.workspaces, self.volumes, self.networks, images, self.snapshots)
         self.watch = EngineWatch(self.engine, self.view, self.events, upkeep=self.upkeep, log=log)
-        self.watch.recover, self.watch.on_images = self.rollbacks.recover, self.snapshots.news.images_changed
+        self.watch.recover, self.watch.on_images = self._recover, self.snapshots.news.images_changed
         self.told: list[tuple[str, str, str]] = []
         """What subscribers are told: kind of event, name, state."""
         self.view.on_change, self.view.on_removal = self._changed, self._removed
+
+    async def _recover(self, found: list[Container]) -> list[Container]:
+        await self.squasher.recover()
+        return await self.rollbacks.recover(found)
 
     def _changed(self, entry: Entry) -> None:
         shown = self.workspaces.shown(entry)

@@ -50,6 +50,7 @@ FLOORS = [
         "image_sizes",
         "lineage",
         "rollback",
+        "squashing",
         "registries",
         "building",
         "offers",

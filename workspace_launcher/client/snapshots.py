@@ -86,6 +86,11 @@ class Snapshots:
         body = {"snapshot": identifier}
         return decode(Operation, self.connection.call("POST", f"{self._path(workspace)}/rollback", body=body))
 
+    def squash(self, identifier: str) -> Operation:
+        """Begin to make one layer of a snapshot's many; the operation's result is the snapshot, of the same ID and name."""
+        path = f"/snapshots/{quote(identifier, safe='')}/squash"
+        return decode(Operation, self.connection.call("POST", path))
+
     def remove_snapshot(self, identifier: str) -> None:
         """Remove one by its ID."""
         self.connection.call("DELETE", _one(identifier))

@@ -93,4 +93,6 @@ class Work(abc.ABC):
             author=self._wish.author,
             message=self._wish.message,
             adds_layer=len(layers) > len(below),
+            # An image that is only put together anew is as old as it was.
+            created=None if self._wish.container else parent.get("Created"),
         )

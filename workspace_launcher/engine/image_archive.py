@@ -34,6 +34,7 @@ def configuration(
     author: str,
     message: str,
     adds_layer: bool,
+    created: str | None = None,
 ) -> dict[str, Any]:
     """Compose the configuration of an image that is its parent's, with our labels, over layers of our choice.
 
@@ -49,6 +50,8 @@ def configuration(
         What is added.
     adds_layer
         Whether the last of the layers is new; the history gets an entry in any case.
+    created
+        The image's time; now where ``None``.
     """
     # What containers alone have stays out, should a parent have been committed by others.
     config = {
@@ -57,9 +60,9 @@ def configuration(
         if value and name not in ("Image", "Hostname", "Domainname")
     }
     config["Labels"] = {**config.get("Labels", {}), **labels}
-    created = now()
+    written = now()
     entry: dict[str, Any] = {
-        "created": created,
+        "created": written,
         "author": author,
         "created_by": "workspace-launcher commit",
         "comment": message,
@@ -69,7 +72,7 @@ def configuration(
     body: dict[str, Any] = {
         "architecture": parent.get("Architecture") or "amd64",
         "os": parent.get("Os") or "linux",
-        "created": created,
+        "created": created or written,
         "author": author,
         "config": config,
         "rootfs": {"type": "layers", "diff_ids": list(layers)},

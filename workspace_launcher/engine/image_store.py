@@ -92,7 +92,7 @@ class ImageStore(abc.ABC):
     ) -> Image:
         """Make an image ``reference`` that is as another in files and configuration, with ``labels`` besides.
 
-        What ``image`` has above ``base``, on which it must stand, is one layer. An image that had the reference loses it.
+        What ``image`` has above ``base``, on which it must stand, is one layer. Its time is that of ``image``. An image that had the reference loses it.
         Cancelling the coroutine leaves all as it was. ``Busy`` while that is done to this reference already.
         """
 

@@ -51,6 +51,15 @@ class SnapshotDiffHandler(LauncherHandler):
         self.finish_json(await self.services.lineage.diff(self.owner.name, identifier, against))
 
 
+class SnapshotSquashHandler(LauncherHandler):
+    """One layer in place of a snapshot's many."""
+
+    async def post(self, identifier: str) -> None:
+        """Begin to make it."""
+        self.body()
+        self.accept(await self.services.squasher.begin(self.owner.name, identifier))
+
+
 class SnapshotPushHandler(LauncherHandler):
     """A snapshot on its way to a registry."""
 

@@ -167,6 +167,18 @@ def rollback(terminal: Terminal, options: Namespace) -> None:
     terminal.say(f"{workspace.name} is rolled back to {snapshot.reference}.", result)
 
 
+@verb("squash", "Make one layer of a snapshot's many; it keeps its name and all that is in it.", SNAPSHOT, WAIT, JSON)
+def squash(terminal: Terminal, options: Namespace) -> None:
+    """Squash one."""
+    meant = _meant(terminal, options.snapshot)
+    operation = terminal.client.squash(meant.id)
+    if not options.wait:
+        terminal.say(f"{meant.reference} is being squashed.", operation)
+        return
+    result = finished(terminal, operation)
+    terminal.say(f"{meant.reference} has {result['layers']} layers, and had {meant.layers}.", result)
+
+
 @verb("share", "Let everybody on the server launch from a snapshot.", SNAPSHOT, JSON)
 def share(terminal: Terminal, options: Namespace) -> None:
     """Share one."""
