@@ -131,6 +131,11 @@ class WorkspaceConfig(Configurable):
     max_snapshot_bytes = Int(
         0, help="Most bytes that an owner's snapshots may take, beyond what other images have too; 0: any number."
     ).tag(config=True)
+    max_import_bytes = Int(
+        64 << 30,
+        help="Most bytes of a snapshot that a user imports from a file, unpacked; 0: nobody imports any. What is imported is "
+        "as untrusted as what runs in workspaces anyway; what it opens is disk space.",
+    ).tag(config=True)
     max_workspaces = Int(0, help="Most workspaces an owner may have; 0: any number.").tag(config=True)
     pids_limit = Int(4096, help="Most processes and threads in a workspace.").tag(config=True)
     port = Int(8888, help="Port that the image's JupyterLab listens on.").tag(config=True)

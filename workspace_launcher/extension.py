@@ -42,6 +42,7 @@ from .services import Services
 from .snapshots import Quota, SnapshotManager
 from .squashing import Squasher
 from .starting import Starter
+from .transfers import Transfers
 from .upkeep import Upkeep
 from .view import Entry, WorkspaceView
 from .volumes import VolumeManager
@@ -167,6 +168,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             lineage=Lineage(engine, snapshots, workspaces, packages),
             rollbacks=rollbacks,
             squasher=squasher,
+            transfers=Transfers(engine, snapshots, operations, limit=config.max_import_bytes),
             images=images,
             builds=BuildManager(_builder(engine, offers.ladder), images, operations),
             registries=RegistryManager(engine, images, operations, config, data_directory=data),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import attachments, doctor, events, images, info, openapi, operations, snapshots, workspaces
+from .handlers import attachments, doctor, events, images, info, openapi, operations, snapshots, transfers, workspaces
 
 API = r"/workspace-launcher/api"
 NAME = r"([^/]+)"
@@ -40,9 +40,11 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{WORKSPACE}/rollback", workspaces.RollbackHandler),
     (rf"{API}/snapshots", snapshots.SnapshotsHandler),
     (rf"{API}/snapshots/lineage", snapshots.LineageHandler),
+    (rf"{API}/snapshots/import", transfers.ImportHandler),
     (rf"{API}/snapshots/{NAME}", snapshots.SnapshotHandler),
     (rf"{API}/snapshots/{NAME}/diff", snapshots.SnapshotDiffHandler),
     (rf"{API}/snapshots/{NAME}/squash", snapshots.SnapshotSquashHandler),
+    (rf"{API}/snapshots/{NAME}/export", transfers.ExportHandler),
     (rf"{API}/snapshots/{NAME}/push", snapshots.SnapshotPushHandler),
     (rf"{API}/operations", operations.OperationsHandler),
     (rf"{API}/operations/{NAME}", operations.OperationHandler),

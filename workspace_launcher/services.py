@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .rollback import Rollbacks
     from .snapshots import SnapshotManager
     from .squashing import Squasher
+    from .transfers import Transfers
     from .volumes import VolumeManager
     from .watch import EngineWatch
     from .workspaces import WorkspaceManager
@@ -43,6 +44,7 @@ class Services:
     lineage: Lineage
     rollbacks: Rollbacks
     squasher: Squasher
+    transfers: Transfers
     images: Catalogue
     builds: BuildManager
     registries: RegistryManager

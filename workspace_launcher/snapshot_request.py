@@ -35,12 +35,7 @@ class CommitRequest:
     def parse(cls, body: Mapping[str, Any]) -> CommitRequest:
         """Return a body's request; ``InvalidRequest`` says what is wrong with it."""
         given = {key: value for key, value in body.items() if value is not None}
-        tag = given.get("tag")
-        if tag is not None and not (isinstance(tag, str) and _TAG.fullmatch(tag)):
-            raise InvalidRequest(
-                "'tag' must have 1 to 128 letters, digits, '_', '.' and '-', and not begin with '.' or '-'.",
-                reason="invalid_tag",
-            )
+        tag = checked_tag(given["tag"]) if "tag" in given else None
         message = _message(given.get("message", ""))
         pause = _flag("pause", given.get("pause", True))
         exclude = _paths("exclude", given.get("exclude", []), words=GROUPS)
@@ -64,6 +59,21 @@ class SnapshotChange:
             None if message is None else _message(message),
             None if shared is None else _flag("shared", shared),
         )
+
+
+def is_tag(text: str) -> bool:
+    """Return whether a text can be an image's tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+def checked_tag(value: object) -> str:
+    """Return the tag that a caller gave; ``InvalidRequest`` if it is none."""
+    if not isinstance(value, str) or not is_tag(value):
+        raise InvalidRequest(
+            "'tag' must have 1 to 128 letters, digits, '_', '.' and '-', and not begin with '.' or '-'.",
+            reason="invalid_tag",
+        )
+    return value
 
 
 def _message(value: object) -> str:

@@ -9,13 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from pathlib import Path
 from typing import IO, Any
 
-from tests.contract import fake_programs
+from tests.contract import fake_archives, fake_programs
 from tests.contract.fake_host import FakeHost, matches
 from tests.contract.fake_registry import FakeCredentialStore
 from tests.contract.faults import Faults
 from workspace_launcher.engine.base import Engine
 from workspace_launcher.engine.credential_store import CredentialStore
-from workspace_launcher.engine.image_store import ProgressCallback
+from workspace_launcher.engine.image_store import Admit, ProgressCallback
 from workspace_launcher.engine.layers import checked_exclusions
 from workspace_launcher.engine_models import (
     Container,
@@ -340,6 +340,22 @@ class FakeEngine(Engine):
             await self.faults.point("squash_written")
             wish = {"labels": {**found.labels, **labels}, "layers": layers, "created": found.created}
             return host.images.derive(found, reference, **wish)
+
+    async def export_image(self, image: str) -> AsyncGenerator[bytes, None]:
+        async with self._call("export_image") as host:
+            body = fake_archives.written(host.images.find(image), image)
+        yield b""
+        for begin in range(0, len(body), 10_000):
+            await self.faults.point("exporting")
+            self._check()
+            yield body[begin : begin + 10_000]
+
+    async def import_image(self, pieces: AsyncIterator[bytes], *, admit: Admit, limit: int) -> Image:
+        async with self._call("import_image") as host:
+            reference, values = await fake_archives.read(pieces, admit, limit)
+            await self.faults.point("import_unpacked")
+            self._check()
+            return host.images.add(reference, **values)
 
     async def build_image(
         self,

@@ -35,6 +35,7 @@ from workspace_launcher.snapshot_request import CommitRequest
 from workspace_launcher.snapshots import Quota, SnapshotManager
 from workspace_launcher.squashing import Squasher
 from workspace_launcher.starting import Starter
+from workspace_launcher.transfers import Transfers
 from workspace_launcher.upkeep import Upkeep
 from workspace_launcher.versions import Version
 from workspace_launcher.view import Entry, WorkspaceView
@@ -126,6 +127,7 @@ class House:
             log=log,
         )
         self.squasher = Squasher(self.engine, self.snapshots, self.operations, log=log)
+        self.transfers = Transfers(self.engine, self.snapshots, self.operations, limit=config.max_import_bytes)
         self.pruner = Pruner(self.workspaces, self.volumes, self.networks, images, self.snapshots)
         self.watch = EngineWatch(self.engine, self.view, self.events, upkeep=self.upkeep, log=log)
         self.watch.recover, self.watch.on_images = self._recover, self.snapshots.news.images_changed

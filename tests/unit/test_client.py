@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -297,6 +298,9 @@ def test_there_is_a_method_for_every_call() -> None:
             lambda: client.snapshot(ident),
             lambda: client.remove_snapshot(ident),
             lambda: client.push_snapshot(ident),
+            lambda: client.squash(ident),
+            lambda: next(client.export(ident)),
+            lambda: client.import_snapshot(io.BytesIO(b"file")),
             client.operations,
             lambda: client.operation(ident),
             lambda: client.cancel(running),

@@ -51,6 +51,7 @@ FLOORS = [
         "lineage",
         "rollback",
         "squashing",
+        "transfers",
         "registries",
         "building",
         "offers",

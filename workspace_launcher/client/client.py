@@ -13,6 +13,7 @@ from ..models import Finding, Workspace
 from .answers import CommandResult, Gpu, ServerInfo, Usage, decode
 from .attachments import Attachments, Images
 from .connection import API, connect, unreachable
+from .files import Files
 from .long_work import LongWork
 from .snapshots import Snapshots
 
@@ -22,7 +23,7 @@ EXEC_TIMEOUT = 90.0
 FOREVER = 86400.0
 
 
-class Client(Images, Attachments, Snapshots, LongWork):
+class Client(Images, Attachments, Snapshots, Files, LongWork):
     """Talks with one Jupyter server that has the launcher.
 
     A workspace is named by a :class:`~workspace_launcher.models.Workspace`, by its name, or by ``owner/name``. Every

@@ -163,6 +163,33 @@ class Connection:
             time.sleep(_pause(answer))
         raise self._refusal(answer)
 
+    def upload(
+        self,
+        path: str,
+        body: Any,
+        *,
+        length: int | None,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> requests.Response:
+        """Send what can be read only once, of so many bytes where that is known; parameters and errors as of :meth:`send`."""
+        url, limits = self.server.url + path, (CONNECT_TIMEOUT, timeout or self.timeout)
+        request = requests.Request("POST", url, headers=dict(headers or {}), params=query, data=body)
+        try:
+            prepared = self._session.prepare_request(request)
+            if length is not None:
+                # A body of known length is sent as it is, any other in chunks.
+                prepared.headers.pop("Transfer-Encoding", None)
+                prepared.headers["Content-Length"] = str(length)
+            settings = self._session.merge_environment_settings(url, {}, False, None, None)
+            answer = self._session.send(prepared, timeout=limits, allow_redirects=False, **settings)
+        except requests.RequestException as error:
+            raise unreachable(self.server, error) from None
+        if answer.status_code < 300:
+            return answer
+        raise self._refusal(answer)
+
     def _refusal(self, answer: requests.Response) -> errors.LauncherError:
         with answer:
             status = answer.status_code

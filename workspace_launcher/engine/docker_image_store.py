@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import IO
 
 from ..engine_models import Credentials, FoundImage, Image
-from . import arguments, docker_build, docker_containers, docker_images, docker_registry
+from . import arguments, docker_archives, docker_build, docker_containers, docker_images, docker_registry
 from .credential_store import CredentialStore
 from .docker_commit import Committer
 from .docker_connection import DockerConnection
 from .docker_credentials import DockerCredentials
 from .docker_work import Wish
-from .image_store import ImageStore, ProgressCallback
+from .image_store import Admit, ImageStore, ProgressCallback
 
 
 class DockerImageStore(ImageStore):
@@ -91,6 +91,14 @@ class DockerImageStore(ImageStore):
         """Make one layer of what an image has above another."""
         wish = Wish("", reference, image, labels, author, message, pause=False, onto=base)
         return await self._committer.squash(wish, progress)
+
+    def export_image(self, image: str) -> AsyncGenerator[bytes, None]:
+        """Yield an archive of it."""
+        return docker_archives.export(self._connection, image)
+
+    async def import_image(self, pieces: AsyncIterator[bytes], *, admit: Admit, limit: int) -> Image:
+        """Take one in from an archive."""
+        return await docker_archives.Import(self._connection, pieces, admit, limit).run()
 
     async def build_image(
         self,

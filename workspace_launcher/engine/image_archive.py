@@ -226,6 +226,16 @@ def with_last_layer(
     return f"sha256:{digest}", pieces()
 
 
+def ending(config: Mapping[str, Any], reference: str, layers: Sequence[str]) -> Iterator[bytes]:
+    """Yield the end of an archive whose layers have been written: configuration, manifest, and what ends it."""
+    body = _json(config)
+    name = f"{hashlib.sha256(body).hexdigest()}.json"
+    yield from _file(name, io.BytesIO(body), len(body))
+    manifest = _manifest(name, reference, layers)
+    yield from _file("manifest.json", io.BytesIO(manifest), len(manifest))
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
 def opening() -> bytes:
     """Return what an archive may begin with before its content is known: an empty folder, which no engine looks at."""
     folder = tarfile.TarInfo("opening")

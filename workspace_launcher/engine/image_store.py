@@ -6,7 +6,7 @@ What :mod:`workspace_launcher.engine.base` says of every method is so here too.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,10 @@ from .credential_store import CredentialStore
 
 ProgressCallback = Callable[[Progress], None]
 """Called on the event loop with how far it is."""
+
+Admit = Callable[[Mapping[str, str]], Awaitable[tuple[str, Mapping[str, str]]]]
+"""Is given the labels of an image that comes from elsewhere, and returns the reference and the labels that it is to have; what
+it raises refuses the image."""
 
 
 class ImageStore(abc.ABC):
@@ -94,6 +98,26 @@ class ImageStore(abc.ABC):
 
         What ``image`` has above ``base``, on which it must stand, is one layer. Its time is that of ``image``. An image that had the reference loses it.
         Cancelling the coroutine leaves all as it was. ``Busy`` while that is done to this reference already.
+        """
+
+    @abc.abstractmethod
+    def export_image(self, image: str) -> AsyncGenerator[bytes, None]:
+        """Yield an archive of an image as ``docker save`` writes it, with the one reference that was asked for.
+
+        The first piece is empty and comes when the engine has begun. Whoever takes the pieces sets the pace; closing the
+        iterator ends it. ``EngineError`` where the engine breaks off.
+        """
+
+    @abc.abstractmethod
+    async def import_image(self, pieces: AsyncIterator[bytes], *, admit: Admit, limit: int) -> Image:
+        """Take an image in from an archive as it comes, which may be anybody's.
+
+        Nothing that the archive says of names has any effect, and it must hold all of its image: ``admit`` alone, which is
+        asked once, when all has come, says what the image is called and which labels it has. Until then the engine makes
+        nothing of it. Cancelling the coroutine leaves nothing behind.
+
+        ``InvalidRequest`` (``invalid_archive``) if it is not the archive of one image, ``RequestTooLarge`` if it has more
+        than ``limit`` bytes, or its layers have unpacked.
         """
 
     @abc.abstractmethod

@@ -118,12 +118,12 @@ def snapshots(terminal: Terminal, options: Namespace) -> None:
             empty="No snapshots. 'jupyter workspace commit NAME' makes one.",
         )
         return
-    meant = _meant(terminal, options.remove)
+    meant = meant_by(terminal, options.remove)
     terminal.client.remove_snapshot(meant.id)
     terminal.say(f"{meant.reference} is removed.", meant)
 
 
-def _meant(terminal: Terminal, named: str) -> Snapshot:
+def meant_by(terminal: Terminal, named: str) -> Snapshot:
     """Return the snapshot that a user named, by reference or ID."""
     rows = terminal.client.snapshots()
     for row in rows:
@@ -146,8 +146,8 @@ def diff(terminal: Terminal, options: Namespace) -> None:
     """Compare two."""
     against = options.against
     if against is not None and against != "base":
-        against = _meant(terminal, against).id
-    found = terminal.client.diff_snapshots(_meant(terminal, options.snapshot).id, against)
+        against = meant_by(terminal, against).id
+    found = terminal.client.diff_snapshots(meant_by(terminal, options.snapshot).id, against)
     if terminal.as_json:
         terminal.show(found)
         return
@@ -158,7 +158,7 @@ def diff(terminal: Terminal, options: Namespace) -> None:
 @verb("rollback", "Give a workspace the environment of a snapshot, under the same name.", NAME, SNAPSHOT, WAIT, JSON)
 def rollback(terminal: Terminal, options: Namespace) -> None:
     """Roll one back."""
-    workspace, snapshot = terminal.workspace(options.name), _meant(terminal, options.snapshot)
+    workspace, snapshot = terminal.workspace(options.name), meant_by(terminal, options.snapshot)
     operation = terminal.client.roll_back(workspace, snapshot.id)
     if not options.wait:
         terminal.say(f"{workspace.name} is being rolled back to {snapshot.reference}.", operation)
@@ -170,7 +170,7 @@ def rollback(terminal: Terminal, options: Namespace) -> None:
 @verb("squash", "Make one layer of a snapshot's many; it keeps its name and all that is in it.", SNAPSHOT, WAIT, JSON)
 def squash(terminal: Terminal, options: Namespace) -> None:
     """Squash one."""
-    meant = _meant(terminal, options.snapshot)
+    meant = meant_by(terminal, options.snapshot)
     operation = terminal.client.squash(meant.id)
     if not options.wait:
         terminal.say(f"{meant.reference} is being squashed.", operation)
@@ -182,14 +182,14 @@ def squash(terminal: Terminal, options: Namespace) -> None:
 @verb("share", "Let everybody on the server launch from a snapshot.", SNAPSHOT, JSON)
 def share(terminal: Terminal, options: Namespace) -> None:
     """Share one."""
-    made = terminal.client.change_snapshot(_meant(terminal, options.snapshot).id, shared=True)
+    made = terminal.client.change_snapshot(meant_by(terminal, options.snapshot).id, shared=True)
     terminal.say(f"{made.reference} is shared.", made)
 
 
 @verb("unshare", "Keep a snapshot to yourself again.", SNAPSHOT, JSON)
 def unshare(terminal: Terminal, options: Namespace) -> None:
     """Share one no more."""
-    made = terminal.client.change_snapshot(_meant(terminal, options.snapshot).id, shared=False)
+    made = terminal.client.change_snapshot(meant_by(terminal, options.snapshot).id, shared=False)
     terminal.say(f"{made.reference} is yours alone.", made)
 
 
