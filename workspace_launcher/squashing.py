@@ -14,6 +14,7 @@ from .operations import Operations, Reporter
 from .references import SHARED, shared_name
 from .snapshot_models import Snapshot
 from .snapshots import SnapshotManager
+from .space import check_space
 
 KIND = "squash"
 """The kind of operation."""
@@ -42,6 +43,8 @@ class Squasher:
         Conflict
             Something else is being done to it (``busy``), it has one layer already (``nothing_to_squash``), or what it
             stands on is not there any more (``base_removed``).
+        NoSpace
+            The engine's disk has no room for both.
         """
         snapshot = await self._snapshots.own(owner, identifier)
         image = await self._engine.inspect_image(snapshot.reference)
@@ -51,6 +54,7 @@ class Squasher:
                 f"{snapshot.reference} has one layer above the image that it comes from: there is nothing to squash.",
                 reason="nothing_to_squash",
             )
+        await check_space(self._engine, max(0, image.size - base.size), "Squashing the snapshot")
         held = self._snapshots.holding(snapshot.reference)
         held.__enter__()
 

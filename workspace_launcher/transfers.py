@@ -36,6 +36,7 @@ from .sizes import format_size
 from .snapshot_models import Snapshot
 from .snapshot_request import LONGEST_MESSAGE, checked_tag, is_tag
 from .snapshots import SnapshotManager
+from .space import check_space
 
 KIND = "import"
 """The kind of operation."""
@@ -138,6 +139,8 @@ class Transfers:
             This server takes no files.
         RequestTooLarge
             The file is larger than allowed.
+        NoSpace
+            The engine's disk has no room for it.
         QuotaExceeded
             The owner has as many snapshots as allowed.
         NameTaken
@@ -151,6 +154,8 @@ class Transfers:
                 "(WorkspaceConfig.max_import_bytes)."
             )
         await self._snapshots.check_room(owner)
+        # An engine stores the file, and then what is in it.
+        await check_space(self._engine, 2 * (request.length or 0), "The import")
         if request.name and request.tag:
             await self._check_name(f"{owner}/{request.name}:{request.tag}")
 

@@ -50,6 +50,8 @@ class FakeContainer:
         self.thawed = asyncio.Event()
         self.committing = False
         self.changes: list[PathChange] = []
+        self.written = 0
+        """Bytes that it has over its image."""
         self._task: asyncio.Task[None] | None = None
         self._servers: list[asyncio.Server] = []
 
@@ -79,6 +81,10 @@ class FakeContainer:
     def touch(self, path: str) -> None:
         """Make a file."""
         self.changes.append(PathChange(path, "added"))
+
+    def grow(self, size: int) -> None:
+        """Write so many bytes."""
+        self.written += size
 
     @property
     def is_up(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -100,6 +101,10 @@ class FakeEngine(Engine):
         async with self._call("info"):
             return EngineInfo("fake", "1.0", "1.0", ("runc",), "/nowhere", "memory")
 
+    async def free_space(self) -> int | None:
+        async with self._call("free_space") as host:
+            return host.free_space
+
     # Containers.
 
     async def list_containers(self, *, label: str) -> list[Container]:
@@ -189,6 +194,9 @@ class FakeEngine(Engine):
             found = host.find(container)
             if found.status != "running":
                 raise WorkspaceStopped(f"Container {found.id} is {found.status}.")
+            if command[0] == "dd":
+                found.grow(fake_programs.dd_size(command))
+                return ExecResult(0, b"")
             if command[0] == "touch":
                 found.touch(command[1])
                 return ExecResult(0, b"")
@@ -199,6 +207,10 @@ class FakeEngine(Engine):
     async def container_changes(self, container: str) -> tuple[PathChange, ...]:
         async with self._call("container_changes") as host:
             return tuple(host.find(container).changes)
+
+    async def written_size(self, container: str) -> int:
+        async with self._call("written_size") as host:
+            return host.find(container).written
 
     async def run_once(
         self,
@@ -305,6 +317,7 @@ class FakeEngine(Engine):
             progress(Progress("Storing what changed"))
             found.committing = True
             frozen = pause and found.status == "running"
+            begun = time.monotonic()
             if frozen:
                 found.pause()
             try:
@@ -315,11 +328,12 @@ class FakeEngine(Engine):
                 found.committing = False
                 if frozen and found.status == "paused":
                     found.unpause()
+                paused = time.monotonic() - begun
             changes: dict[str, Any] = {"labels": {**below.labels, **labels}}
             if flatten_onto is not None:
                 changes["layers"] = host.images.one_layer_above(flatten_onto, below)
             if frozen:
-                progress(Progress("Writing the image's configuration", share=0.8, paused=0.001))
+                progress(Progress("Writing the image's configuration", share=0.8, paused=paused))
             return host.images.derive(below, reference, **changes)
 
     async def squash_image(

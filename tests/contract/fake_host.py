@@ -28,6 +28,8 @@ class FakeHost:
         """Names and labels."""
         self.volumes: dict[str, Volume] = {}
         self.registry = FakeRegistry()
+        self.free_space: int | None = None
+        """Bytes that are free on its disk, where that can be seen."""
         self.labs_answer = True
         """Whether labs are ready."""
         self.lab_exit_code = 0

@@ -35,6 +35,12 @@ async def run(command: Sequence[str], environment: Mapping[str, str], write: Wri
     return int(program == "false")
 
 
+def dd_size(command: Sequence[str]) -> int:
+    """Return how many bytes ``dd ... bs=1M count=N`` writes."""
+    (count,) = (word.removeprefix("count=") for word in command if word.startswith("count="))
+    return int(count) << 20
+
+
 async def _script(script: str, environment: Mapping[str, str], write: Write) -> int:
     """Run commands with ``;`` between them, up to an ``exit``; ``$NAME`` is all that is replaced in them."""
     code = 0

@@ -34,6 +34,19 @@ async def test_it_need_not_run_and_stays_as_it_is(engine: Engine, make_spec: Mak
     assert (await engine.inspect_container(identifier)).status == state
 
 
+async def test_what_it_has_written_is_added_up(engine: Engine, running: str) -> None:
+    before = await engine.written_size(running)
+    await engine.execute(running, ["dd", "if=/dev/zero", "of=/made", "bs=1M", "count=3"])
+    assert await engine.written_size(running) - before == 3 << 20
+    with pytest.raises(NotFound):
+        await engine.written_size("wltest-none")
+
+
+async def test_free_space_is_a_number_or_not_known(engine: Engine) -> None:
+    free = await engine.free_space()
+    assert free is None or free > 0
+
+
 async def test_nothing_changes_in_what_is_not_there(engine: Engine) -> None:
     with pytest.raises(NotFound) as caught:
         await engine.container_changes("wltest-none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,11 +31,23 @@ async def test_excluding_what_makes_no_sense(engine: Engine, running: str, name:
     assert (await engine.inspect_container(running)).status == "running"
 
 
-async def test_a_commit_with_exclusions_says_how_long_it_paused(engine: Engine, running: str, name: str) -> None:
+@pytest.mark.parametrize("exclude", [(), ("/tmp",)])
+async def test_a_commit_says_how_long_it_paused(
+    engine: Engine, running: str, name: str, exclude: tuple[str, ...]
+) -> None:
     news: list[Progress] = []
-    image = await commit(engine, running, f"{name}:one", TINY, exclude=("/tmp",), progress=news.append)
+    # A pause of before is none of its.
+    await engine.pause_container(running)
+    await engine.unpause_container(running)
+    begun = time.monotonic()
+    image = await commit(engine, running, f"{name}:one", TINY, exclude=exclude, progress=news.append)
+    took = time.monotonic() - begun
     assert image == await engine.inspect_image(f"{name}:one")
-    assert [one.paused for one in news if one.paused] != []
+    told = [one.paused for one in news if one.paused]
+    assert told and 0 < max(told) < took
+    news.clear()
+    await commit(engine, running, f"{name}:two", TINY, exclude=exclude, progress=news.append, pause=False)
+    assert [one.paused for one in news if one.paused] == []
 
 
 async def test_layers_become_one_and_the_tag_moves(engine: Engine, make_spec: Make, running: str, name: str) -> None:

@@ -115,8 +115,8 @@ async def test_a_line_of_snapshots_on_another_machine(house: House, tmp_path: Pa
         again = await brought(there, files[0], tag="again")
         assert again.result["reference"] == "ann/dog:again"
         assert again.result["id"] not in (first, second)
-        mine = await brought(there, files[0], owner="bob", name="mine", tag="one")
-        assert (mine.result["reference"], mine.result["owner"], mine.result["id"]) == ("bob/mine:one", "bob", second)
+        bobs = await brought(there, files[0], owner="bob", name="mine", tag="one")
+        assert (bobs.result["reference"], bobs.result["owner"], bobs.result["id"]) == ("bob/mine:one", "bob", second)
         assert len(await there.snapshots.list("bob")) == 1
     finally:
         await there.close()

@@ -51,6 +51,7 @@ FLOORS = [
         "lineage",
         "rollback",
         "squashing",
+        "space",
         "transfers",
         "registries",
         "building",

@@ -70,6 +70,10 @@ class Engine(ImageStore):
     async def info(self) -> EngineInfo:
         """Ask the engine about itself; also the way to see whether it answers."""
 
+    @abc.abstractmethod
+    async def free_space(self) -> int | None:
+        """Return the bytes that are free where the engine keeps its data; ``None`` where that cannot be seen from here."""
+
     # Containers.
 
     @abc.abstractmethod
@@ -161,6 +165,10 @@ class Engine(ImageStore):
         A directory counts as modified where something in it does. Mount points, and what the engine itself writes
         (``/etc/hosts``), may be among them.
         """
+
+    @abc.abstractmethod
+    async def written_size(self, container: str) -> int:
+        """Return the bytes of what a container, running or not, has over its image. Takes longer the more files it are."""
 
     @abc.abstractmethod
     async def run_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -96,6 +97,11 @@ class Client(APIClient):
     def agreed_version(self) -> str:
         """The API version in use."""
         return str(self._version)
+
+    @functools.cached_property
+    def root_directory(self) -> str:
+        """Where the engine keeps its data, on its machine; asked once."""
+        return str(self.info().get("DockerRootDir") or "")
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request, unless a name in its path would lead to another part of the engine's API."""

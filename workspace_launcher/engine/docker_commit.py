@@ -27,7 +27,7 @@ from ..errors import (
     NoSpace,
 )
 from ..models import Progress
-from . import answers, image_archive
+from . import answers, docker_pauses, image_archive
 from .docker_client import Client
 from .docker_composed import Composed, saved_image, watched
 from .docker_connection import DockerConnection
@@ -37,6 +37,8 @@ from .docker_work import Wish, Work
 from .image_store import ProgressCallback
 
 T = TypeVar("T")
+
+WRITING = "Writing the image's configuration"
 
 
 class Committer:
@@ -108,6 +110,7 @@ class _Plain(Work):
     def __init__(self, connection: DockerConnection, wish: Wish, progress: ProgressCallback, *, complete: bool) -> None:
         super().__init__(connection, wish, progress, complete=complete)
         self._intermediate = ""
+        self._ran = False
 
     async def run(self) -> Image:
         self._progress(Progress("Storing what changed"))
@@ -127,7 +130,20 @@ class _Plain(Work):
         parent, entries = await self._connection.quick(self._look)
         intermediate = await storing
         self._check()
-        self._progress(Progress("Writing the image's configuration", share=0.8))
+        self._progress(Progress(WRITING, share=0.8))
+        telling = asyncio.create_task(self._tell_pause())
+        try:
+            return await self._written(early, intermediate, parent, entries)
+        finally:
+            await telling
+
+    async def _written(
+        self,
+        early: EarlyLoad | None,
+        intermediate: str,
+        parent: dict[str, Any],
+        entries: Sequence[Mapping[str, Any]],
+    ) -> Image:
         if early is not None:
             try:
                 return await self._compose(early, intermediate, parent, entries)
@@ -141,9 +157,23 @@ class _Plain(Work):
     def _look(self, client: Client) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Return the parent image and its history. Blocks."""
         parent = client.image(self._wish.parent)
-        if client.container(self._wish.container)["Image"] != parent["Id"]:
+        inspected = client.container(self._wish.container)
+        self._ran = str((inspected.get("State") or {}).get("Status")) in ("running", "paused")
+        if inspected["Image"] != parent["Id"]:
             raise InvalidRequest("The parent of a commit must be the image that the container runs.")
         return parent, client.image_history(parent["Id"])
+
+    async def _tell_pause(self) -> None:
+        """Tell how long the engine has paused the container, if it was running."""
+        moment, local = self._committed, self._connection.host.local
+        if moment is None or not (self._wish.pause and self._ran):
+            return
+        with contextlib.suppress(LauncherError):
+            paused = await self._connection.quick(
+                lambda client: docker_pauses.pause(client, self._wish.container, moment, same_clock=local)
+            )
+            if paused is not None:
+                self._progress(Progress(WRITING, share=0.8, paused=paused))
 
     async def clean(self) -> None:
         """Remove the intermediate image."""

@@ -27,6 +27,7 @@ from . import (
     docker_logs,
     docker_networks,
     docker_once,
+    docker_space,
     docker_states,
     docker_volumes,
 )
@@ -142,6 +143,10 @@ class DockerEngine(DockerImageStore, Engine):
         """Ask the engine about itself."""
         return await self._quick(lambda client: answers.info(client.version(), client.info(), client.agreed_version))
 
+    async def free_space(self) -> int | None:
+        """Look at the file system that its data lie on, if that is ours."""
+        return await self._quick(docker_space.free) if self.shares_file_system else None
+
     async def list_containers(self, *, label: str) -> list[Container]:
         """List all containers with a label."""
         return await self._slow(lambda client: docker_containers.containers(client, label))
@@ -228,6 +233,10 @@ class DockerEngine(DockerImageStore, Engine):
     async def container_changes(self, container: str) -> tuple[PathChange, ...]:
         """List what differs from its image."""
         return await self._slow(lambda client: docker_containers.changes(client, container))
+
+    async def written_size(self, container: str) -> int:
+        """Have the engine add it up."""
+        return await self._slow(lambda client: docker_space.written(client, container))
 
     async def run_once(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_intermediate import INTERMEDIATE, maker
 from .docker_load import SECONDS
+from .docker_pauses import Moment
 from .image_store import ProgressCallback
 
 
@@ -44,6 +46,8 @@ class Work(abc.ABC):
         self._progress = progress
         self._complete = complete
         self.cancelled = False
+        self._committed: Moment | None = None
+        """When the engine's own commit was."""
 
     @abc.abstractmethod
     async def run(self) -> Image:
@@ -67,15 +71,17 @@ class Work(abc.ABC):
 
     def _commit(self, client: Client, *, pause: bool) -> str:
         """Commit to an untagged intermediate image and return its ID. Blocks."""
+        began = time.time()
         # The SDK's commit() has one time-out for all calls.
-        answer: Any = client.call(
+        answer = client.call(
             "POST",
             "/commit",
             params={"container": self._wish.container, "pause": "1" if pause else "0"},
             json={"Labels": {INTERMEDIATE: maker()}},
             timeout=SECONDS,
-        ).json()
-        return str(answer["Id"])
+        )
+        self._committed = Moment.of(began, answer)
+        return str(answer.json()["Id"])
 
     def _configuration(
         self,
