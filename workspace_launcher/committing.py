@@ -22,6 +22,7 @@ from .previews import Previews
 from .snapshot_models import SecretFinding, Snapshot
 from .snapshot_request import CommitRequest
 from .snapshots import SnapshotManager
+from .space import check_space
 from .workspaces import WorkspaceManager
 
 FLATTENED_AT = 100
@@ -60,6 +61,8 @@ class CommitManager:
             The workspace does not run, is paused or busy; the tag is taken (``tag_taken``).
         QuotaExceeded
             The owner has as much as allowed.
+        NoSpace
+            The engine's disk has no room for it.
         """
         workspace = self._workspaces.get(owner.name, name)
         container = await self._engine.inspect_container(self._workspaces.container_of(owner.name, name))
@@ -70,6 +73,8 @@ class CommitManager:
         flatten_onto = await self._base_below(parent, snapshot.base) if len(parent.layers) >= FLATTENED_AT else None
         async with contextlib.AsyncExitStack() as claim:
             await claim.enter_async_context(self._workspaces.committing(owner.name, name))
+            claim.enter_context(self._snapshots.holding(snapshot.reference))
+            await self._check_space(container.id, twice=bool(request.exclude or flatten_onto))
             look = await self._previews.look(container)
             exclude = await asyncio.to_thread(_decided, look, request)
             labels = {**snapshot_labels(snapshot), **await asyncio.to_thread(self._manifest, look, parent)}
@@ -112,6 +117,12 @@ class CommitManager:
         except NotFound:
             return
         raise NameTaken(f"There is a snapshot {reference} already. Choose another tag.", reason="tag_taken")
+
+    async def _check_space(self, container: str, *, twice: bool) -> None:
+        """Refuse what has no room; ``twice`` where the engine stores all, and then what is to be kept of it."""
+        if await self._engine.free_space() is not None:
+            written = await self._engine.written_size(container)
+            await check_space(self._engine, written * 2 if twice else written, "The commit")
 
     async def _base_below(self, parent: Image, base: str) -> str | None:
         """Return the base if it is another image, still there, and the parent stands on it."""
