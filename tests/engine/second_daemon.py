@@ -34,13 +34,16 @@ class SecondDaemon:
         A directory that is empty for it and its containers.
     disk
         How large its disk is, as ``mount`` takes it (``300m``); what is on it goes with the daemon. Empty for ours.
+    disk_is_seen
+        Whether its disk is one of this machine, which others see too.
     goes_outside
         Whether its machine reaches what ours does.
     """
 
-    def __init__(self, hidden: Path, *, disk: str = "", goes_outside: bool = False) -> None:
+    def __init__(self, hidden: Path, *, disk: str = "", disk_is_seen: bool = False, goes_outside: bool = False) -> None:
         self._hidden = hidden
-        self._disk = disk
+        self._disk = "" if disk_is_seen else disk
+        self._shared_disk = disk if disk_is_seen else ""
         self._trusts: dict[str, Path] = {}
         self._goes_outside = goes_outside
         # Not pytest's own directory, whose path is too long for a socket, and not /tmp, which may lie in memory.
@@ -62,6 +65,13 @@ class SecondDaemon:
     @property
     def tcp(self) -> str:
         return f"tcp://{self.address}:{PORT}"
+
+    def _mount_shared(self) -> None:
+        if self._shared_disk and not os.path.ismount(self.directory / "data"):
+            (self.directory / "data").mkdir(exist_ok=True)
+            size = f"size={self._shared_disk}"
+            command = ["mount", "-t", "tmpfs", "-o", size, "disk", str(self.directory / "data")]
+            subprocess.run(command, check=True, timeout=30)
 
     def make_network(self) -> None:
         for command in (
@@ -102,6 +112,7 @@ class SecondDaemon:
 
     def start(self) -> None:
         """Start it, perhaps again; it answers when this returns."""
+        self._mount_shared()
         # A killed one leaves the numbers of processes that are others by now.
         shutil.rmtree(self.directory / "exec", ignore_errors=True)
         (self.directory / "pid").unlink(missing_ok=True)
@@ -198,4 +209,6 @@ class SecondDaemon:
             for rule in self._rules("-D"):
                 subprocess.run(["iptables", *rule.split()], check=False, timeout=30, capture_output=True)
         subprocess.run(["ip", "link", "del", self._card], check=False, timeout=30, capture_output=True)
+        if self._shared_disk:
+            subprocess.run(["umount", "--lazy", str(self.directory / "data")], check=False, timeout=30)
         shutil.rmtree(self.directory, ignore_errors=True)
