@@ -51,7 +51,6 @@ class Upkeep:
         self._log = log
         self._tasks: set[asyncio.Task[None]] = set()
         self._starts: dict[str, asyncio.Task[None]] = {}
-        self._swept = False
 
     # Bringing up.
 
@@ -210,8 +209,8 @@ class Upkeep:
         await self._networks.look_again()
         living = {entry.record.id for entry in self._view} | set(identifiers)
         await asyncio.to_thread(self._directories.sweep, living)
-        if not self._swept:
-            self.spawn(self._sweep(), "sweeping up after commits")
+        # Also after our own, that were cut off when the engine went away.
+        self.spawn(self._engine.sweep(), "sweeping up after commits")
 
     def has_directory(self, identifier: str) -> bool:
         """Whether the launch directory of a workspace of this ID is here."""
@@ -222,10 +221,6 @@ class Upkeep:
         own = self._directories.path(entry.record.id)
         mounts = entry.container.mounts if entry.container else ()
         return own.is_dir() or any(mount.target == MOUNT_POINT and Path(mount.source) == own for mount in mounts)
-
-    async def _sweep(self) -> None:
-        await self._engine.sweep()
-        self._swept = True
 
     # Tasks.
 

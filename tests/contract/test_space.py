@@ -23,7 +23,7 @@ async def test_a_commit(house: House) -> None:
     (container,) = house.containers()
     container.grow(WRITTEN)
     house.host.free_space = WRITTEN + SPARE - 1
-    with pytest.raises(NoSpace, match="116m .* 116m are free"):
+    with pytest.raises(NoSpace, match=r"116m .* 116m are free"):
         await house.commit()
     assert house.operations.all_of(ANN) == []
     assert house.state() is WorkspaceState.RUNNING and container.status == "running"

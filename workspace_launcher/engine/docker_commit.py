@@ -83,13 +83,13 @@ class Committer:
             await asyncio.wait({task})
             if not task.cancelled() and task.exception() is None:
                 await work.undo()
-            await work.clean()
+            await _cleaned(work)
             raise
         except LauncherError:
-            await work.clean()
+            await _cleaned(work)
             raise
         # Nobody need wait for it.
-        self._keep(work.clean())
+        self._keep(_cleaned(work))
         return image
 
     def _keep(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -102,6 +102,13 @@ class Committer:
         """Wait for what goes on in the background, so that nothing is left behind."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+
+
+async def _cleaned(work: Work) -> None:
+    try:
+        await work.clean()
+    finally:
+        work.over()
 
 
 class _Plain(Work):

@@ -24,7 +24,7 @@ from . import answers, docker_containers, image_archive
 from .arguments import split_reference
 from .docker_client import Client
 from .docker_connection import DockerConnection
-from .docker_intermediate import INTERMEDIATE, maker, remove_unnamed
+from .docker_intermediate import INTERMEDIATE, remove_unnamed
 from .docker_layers import Record, write_different, write_selected
 from .docker_load import load
 from .docker_trees import Tree
@@ -101,7 +101,7 @@ class Composed(Work):
                     write_selected(layer, selection, tree)
             self._check()
             if self._wish.onto:
-                last = {**image_archive.bare([], _marked()), "history": []}
+                last = {**image_archive.bare([], self.marked), "history": []}
                 filtered = self._loaded(client, layer, parent, lambda layers: {**last, **_over(layers)}, None)
                 self._made.append(filtered)
                 return self._flattened(client, parent, client.image(filtered))
@@ -186,7 +186,7 @@ class Composed(Work):
         layer.file.seek(0)
         with saved_image(client, str(base["Id"]), self._check) as saved:
             more = None if empty else (layer.file, size)
-            name = reference or f"{INTERMEDIATE.replace('.', '-')}:{maker().rpartition('/')[2]}"
+            name = reference or f"{INTERMEDIATE.replace('.', '-')}:{self._maker.rpartition('/')[2]}"
             load(client, watched(image_archive.rewritten(saved, name, lambda _: config, more), self._check))
         # An engine may give an image that it takes from an archive another ID than we would.
         return str(client.image(name)["Id"])
@@ -195,12 +195,14 @@ class Composed(Work):
         """Open an image's files, without the volumes and labels that it may have where the engine can do that."""
         if not self._complete:
             with contextlib.suppress(EngineError):
-                identifier, archive = image_archive.without_layers(image_archive.bare(_layers(image), _marked()), None)
+                identifier, archive = image_archive.without_layers(
+                    image_archive.bare(_layers(image), self.marked), None
+                )
                 self._made.append(identifier)
                 load(client, iter((archive,)))
-                return Tree(client, identifier, _marked(), self._check)
+                return Tree(client, identifier, self.marked, self._check)
         volumes = (image.get("Config") or {}).get("Volumes") or ()
-        return Tree(client, str(image["Id"]), _marked(), self._check, volumes)
+        return Tree(client, str(image["Id"]), self.marked, self._check, volumes)
 
     def _say(self, detail: str, share: float) -> None:
         self._check()
@@ -210,10 +212,6 @@ class Composed(Work):
 def _tell(loop: asyncio.AbstractEventLoop, report: ProgressCallback, news: Progress) -> None:
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(report, news)
-
-
-def _marked() -> dict[str, str]:
-    return {INTERMEDIATE: maker()}
 
 
 def _layers(image: Mapping[str, Any]) -> list[str]:

@@ -22,6 +22,22 @@ FORGOTTEN = 3600.0
 """Seconds after which an intermediate counts as left behind even if its maker cannot be asked."""
 
 
+_at_work: set[str] = set()
+"""Makers of this process that are at work: what any other of this process has made was left behind, the engine being away."""
+
+
+def begin_work() -> str:
+    """Name a piece of this process's work, on which it is until :func:`end_work`."""
+    name = maker()
+    _at_work.add(name)
+    return name
+
+
+def end_work(name: str) -> None:
+    """Say that nobody is at work on what bears a name any more."""
+    _at_work.discard(name)
+
+
 def maker() -> str:
     """Name this process: ``host/pid/random``."""
     return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
@@ -34,20 +50,33 @@ def remove_unnamed(client: Client, image: str) -> None:
 
 
 def sweep(client: Client) -> None:
-    """Remove the intermediates, images and containers, of processes that have ended. Blocks."""
-    for row in forgotten(client.containers(all=True, filters={"label": INTERMEDIATE}), INTERMEDIATE):
+    """Remove the intermediates, images and containers, of processes and work that have ended. Blocks."""
+    for row in _left(client.containers(all=True, filters={"label": INTERMEDIATE})):
         # An image that a user brings can have any label.
         if any(name.startswith(f"/{docker_trees.NAME}") for name in row.get("Names") or ()):
             docker_trees.remove(client, row["Id"])
-    for row in forgotten(client.images(filters={"label": INTERMEDIATE, "dangling": True}), INTERMEDIATE):
+    for row in _left(client.images(filters={"label": INTERMEDIATE, "dangling": True})):
         remove_unnamed(client, row["Id"])
+
+
+def _left(rows: Any) -> Iterator[dict[str, Any]]:
+    ours = f"{socket.gethostname()}/{os.getpid()}/"
+    over = [
+        row for row in rows if (made_by := _made_by(row, INTERMEDIATE)).startswith(ours) and made_by not in _at_work
+    ]
+    yield from over
+    yield from forgotten((row for row in rows if row not in over), INTERMEDIATE)
 
 
 def forgotten(rows: Any, label: str) -> Iterator[dict[str, Any]]:
     """Yield those of the engine's rows, of images or containers, on which nobody works any more by their label."""
     for row in rows:
-        if _is_forgotten(str((row.get("Labels") or {}).get(label, "")), float(row.get("Created") or 0)):
+        if _is_forgotten(_made_by(row, label), float(row.get("Created") or 0)):
             yield row
+
+
+def _made_by(row: dict[str, Any], label: str) -> str:
+    return str((row.get("Labels") or {}).get(label, ""))
 
 
 def _is_forgotten(made_by: str, created: float) -> bool:

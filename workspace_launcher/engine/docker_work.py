@@ -14,7 +14,7 @@ from . import image_archive
 from .arguments import split_reference
 from .docker_client import Client
 from .docker_connection import DockerConnection
-from .docker_intermediate import INTERMEDIATE, maker
+from .docker_intermediate import INTERMEDIATE, begin_work, end_work
 from .docker_load import SECONDS
 from .docker_pauses import Moment
 from .image_store import ProgressCallback
@@ -46,6 +46,7 @@ class Work(abc.ABC):
         self._progress = progress
         self._complete = complete
         self.cancelled = False
+        self._maker = begin_work()
         self._committed: Moment | None = None
         """When the engine's own commit was."""
 
@@ -60,6 +61,15 @@ class Work(abc.ABC):
     @abc.abstractmethod
     async def undo(self) -> None:
         """Take the finished image back."""
+
+    def over(self) -> None:
+        """Say that it is over: what could not be removed, the engine being away, is for whoever sweeps."""
+        end_work(self._maker)
+
+    @property
+    def marked(self) -> dict[str, str]:
+        """The labels of what is made on the way."""
+        return {INTERMEDIATE: self._maker}
 
     @property
     def _reference(self) -> str:
@@ -77,7 +87,7 @@ class Work(abc.ABC):
             "POST",
             "/commit",
             params={"container": self._wish.container, "pause": "1" if pause else "0"},
-            json={"Labels": {INTERMEDIATE: maker()}},
+            json={"Labels": self.marked},
             timeout=SECONDS,
         )
         self._committed = Moment.of(began, answer)
