@@ -38,6 +38,9 @@ class Engine:
     def image(reference: str, labels: dict[str, str]) -> Image:
         return Image(f"sha256:{reference}", (reference,), labels, {}, (), (), "", (), 10, None, ())
 
+    async def free_space(self) -> int | None:
+        return None
+
     async def inspect_image(self, reference: str) -> Image:
         try:
             return self.images[reference]
