@@ -196,9 +196,10 @@ class WorkspaceManager:
             It is paused (``workspace_paused``), or busy.
         """
         entry = self._view.get(owner, name)
-        if entry.state is WorkspaceState.PAUSED:
+        # One that is starting, say, is busy.
+        if entry.phase is Phase.IDLE and entry.state is WorkspaceState.PAUSED:
             raise errors.Conflict(f"The workspace {name!r} is paused. Resume it first.", reason="workspace_paused")
-        if entry.state is not WorkspaceState.RUNNING:
+        if entry.phase is Phase.IDLE and entry.state is not WorkspaceState.RUNNING:
             raise errors.WorkspaceStopped(f"The workspace {name!r} is {entry.state.value}. Start it first.")
         async with self._claimed(entry, Phase.COMMITTING):
             with self._marks.made(entry.record.id):
