@@ -27,7 +27,7 @@ from ..errors import (
     NoSpace,
 )
 from ..models import Progress
-from . import answers, docker_pauses, image_archive
+from . import answers, docker_pauses, image_archive, image_history
 from .docker_client import Client
 from .docker_composed import Composed, saved_image, watched
 from .docker_connection import DockerConnection
@@ -199,7 +199,7 @@ class _Plain(Work):
         """Load a configuration over layers that the engine has."""
         stored = await self._connection.quick(lambda client: client.image(intermediate))
         below = parent["RootFS"].get("Layers") or []
-        config = self._configured(parent, image_archive.history(entries, len(below)), stored["RootFS"]["Layers"])
+        config = self._configured(parent, image_history.history(entries, len(below)), stored["RootFS"]["Layers"])
         identifier, archive = image_archive.without_layers(config, self._reference)
         await early.send(archive)
         # It has the layers of the intermediate: there is nothing to ask.

@@ -20,7 +20,7 @@ from docker.errors import APIError
 from ..engine_models import Image, PathChange
 from ..errors import EngineError, EngineUnavailable, InvalidRequest, LauncherError, NoSpace
 from ..models import Progress
-from . import answers, docker_containers, image_archive
+from . import answers, docker_containers, image_archive, image_history
 from .arguments import split_reference
 from .docker_client import Client
 from .docker_connection import DockerConnection
@@ -105,7 +105,7 @@ class Composed(Work):
                 filtered = self._loaded(client, layer, parent, lambda layers: {**last, **_over(layers)}, None)
                 self._made.append(filtered)
                 return self._flattened(client, parent, client.image(filtered))
-            entries = image_archive.history(client.image_history(parent["Id"]), len(below))
+            entries = image_history.history(client.image_history(parent["Id"]), len(below))
             return self._finished(client, layer, parent, parent, entries)
 
     def _store(self, client: Client, frozen: bool) -> tuple[dict[str, Any], tuple[PathChange, ...]]:
@@ -138,7 +138,7 @@ class Composed(Work):
             self._say("Putting layers together", 0.65)
             with self._tree(client, image) as tree:
                 write_different(layer, record, tree)
-            entries = image_archive.history(client.image_history(base["Id"]), len(below))
+            entries = image_history.history(client.image_history(base["Id"]), len(below))
             return self._finished(client, layer, parent, base, entries)
 
     def _finished(

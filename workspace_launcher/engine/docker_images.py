@@ -10,7 +10,7 @@ from docker.errors import APIError
 
 from ..engine_models import Image
 from ..errors import EngineError, EngineUnavailable, NoSpace
-from . import answers, image_archive
+from . import answers, image_archive, image_history
 from .arguments import split_reference
 from .docker_client import Client
 from .docker_composed import saved_image
@@ -60,7 +60,7 @@ class KnownImages:
 def layer_sizes(client: Client, image: str) -> tuple[int, ...]:
     """Return the bytes of an image's layers, bottom first; nothing where its history does not tell them apart."""
     layers = (client.image(image).get("RootFS") or {}).get("Layers") or ()
-    return image_archive.layer_sizes(client.image_history(image), len(layers))
+    return image_history.layer_sizes(client.image_history(image), len(layers))
 
 
 def relabel(client: Client, reference: str, labels: Mapping[str, str]) -> Image:
@@ -72,7 +72,7 @@ def relabel(client: Client, reference: str, labels: Mapping[str, str]) -> Image:
     name = ":".join(split_reference(reference))
     image = client.image(name)
     layers = (image.get("RootFS") or {}).get("Layers") or ()
-    history = image_archive.history(client.image_history(image["Id"]), len(layers))
+    history = image_history.history(client.image_history(image["Id"]), len(layers))
     identifier, archive = image_archive.without_layers(image_archive.relabelled(image, history, labels), name)
     try:
         load(client, iter([archive]))

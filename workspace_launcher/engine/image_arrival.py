@@ -56,6 +56,7 @@ class Arrival:
         self._source = Source(read, Allowance(limit))
         self._unpacked = Allowance(limit)
         self._texts: dict[str, bytes] = {}
+        self._described_in = 0
         self._layers: dict[str, _Stored] = {}
         self._links: dict[str, str] = {}
         self.config: dict[str, Any] = {}
@@ -112,7 +113,8 @@ class Arrival:
         self._layers[member.name] = _Stored(name, f"sha256:{digest.hexdigest()}")
 
     def _text(self, member: Member, begin: bytes) -> None:
-        if sum(map(len, self._texts.values())) + member.size > ALL_TEXTS:
+        self._described_in += member.size
+        if self._described_in > ALL_TEXTS:
             raise refused("it describes more than an image")
         self._texts[member.name] = begin + b"".join(member.pieces())
 
