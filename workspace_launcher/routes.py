@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import attachments, doctor, events, images, info, openapi, operations, snapshots, workspaces
+from .handlers import attachments, doctor, events, images, info, openapi, operations, proofs, snapshots, workspaces
 
 API = r"/workspace-launcher/api"
 NAME = r"([^/]+)"
@@ -43,6 +43,9 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/snapshots/{NAME}", snapshots.SnapshotHandler),
     (rf"{API}/snapshots/{NAME}/diff", snapshots.SnapshotDiffHandler),
     (rf"{API}/snapshots/{NAME}/push", snapshots.SnapshotPushHandler),
+    (rf"{API}/snapshots/{NAME}/recipe", proofs.RecipeHandler),
+    (rf"{API}/snapshots/{NAME}/rebuild", proofs.RebuildHandler),
+    (rf"{API}/snapshots/{NAME}/verify", proofs.VerifyHandler),
     (rf"{API}/operations", operations.OperationsHandler),
     (rf"{API}/operations/{NAME}", operations.OperationHandler),
     (rf"{API}/operations/{NAME}/log", operations.OperationLogHandler),

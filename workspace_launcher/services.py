@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from .networks import NetworkManager
     from .operations import Operations
     from .previews import Previews
+    from .proofs import Proofs
     from .proxy import Proxy
     from .pruning import Pruner
     from .registries import RegistryManager
+    from .reproducing import Reproducer
     from .rollback import Rollbacks
     from .snapshots import SnapshotManager
     from .volumes import VolumeManager
@@ -41,6 +43,8 @@ class Services:
     commits: CommitManager
     lineage: Lineage
     rollbacks: Rollbacks
+    reproducer: Reproducer
+    proofs: Proofs
     images: Catalogue
     builds: BuildManager
     registries: RegistryManager

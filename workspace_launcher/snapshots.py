@@ -12,7 +12,7 @@ from .events import EventStream
 from .image_sizes import ImageSizes
 from .images import remove_name
 from .labels import ID, SNAPSHOT_MESSAGE, SNAPSHOT_OWNER, snapshots_of
-from .references import shared_name
+from .references import further_names, shared_name
 from .sizes import format_size
 from .snapshot_models import Snapshot
 from .snapshot_news import PackageCounts, SnapshotNews
@@ -94,19 +94,20 @@ class SnapshotManager:
     async def change(self, owner: str, identifier: str, wanted: SnapshotChange) -> Snapshot:
         """Give one another message, share it with everybody on the server, or stop sharing it. Its ID stays."""
         snapshot = await self.own(owner, identifier)
-        reference, shared = snapshot.reference, wanted.shared if wanted.shared is not None else snapshot.shared
+        reference = snapshot.reference
         if wanted.message is not None and wanted.message != snapshot.message:
             before = await self._engine.inspect_image(reference)
             labels = {SNAPSHOT_MESSAGE: wanted.message}
             changed = await self._engine.relabel_image(reference, labels=labels)
-            if shared:
-                await self._engine.tag_image(changed.id, reference=shared_name(reference))
+            for further in further_names(reference):
+                if further in before.tags:
+                    await self._engine.tag_image(changed.id, reference=further)
             # A workspace may run from the old one, which goes when its owner prunes.
             with contextlib.suppress(LauncherError):
                 await self.remove_unneeded(before.id)
-        elif shared and not snapshot.shared:
+        if wanted.shared and not snapshot.shared:
             await self._engine.tag_image(reference, reference=shared_name(reference))
-        if snapshot.shared and not shared:
+        if wanted.shared is False and snapshot.shared:
             await self._engine.remove_image(shared_name(reference))
         made = await self.own(owner, identifier)
         self.news.there(made)

@@ -14,6 +14,7 @@ from .answers import CommandResult, Gpu, ServerInfo, Usage, decode
 from .attachments import Attachments, Images
 from .connection import API, connect, unreachable
 from .long_work import LongWork
+from .proofs import Proofs
 from .snapshots import Snapshots
 
 EXEC_TIMEOUT = 90.0
@@ -22,7 +23,7 @@ EXEC_TIMEOUT = 90.0
 FOREVER = 86400.0
 
 
-class Client(Images, Attachments, Snapshots, LongWork):
+class Client(Images, Attachments, Snapshots, Proofs, LongWork):
     """Talks with one Jupyter server that has the launcher.
 
     A workspace is named by a :class:`~workspace_launcher.models.Workspace`, by its name, or by ``owner/name``. Every

@@ -40,6 +40,7 @@ SHOWN = 8
         default=[],
         help="store this file although it seems to hold a secret (may be given again)",
     ),
+    argument("--verify", action="store_true", help="see whether it works, before it gets its name"),
     WAIT,
     JSON,
 )
@@ -53,6 +54,7 @@ def commit(terminal: Terminal, options: Namespace) -> None:
         pause=not options.no_pause,
         exclude=options.exclude,
         allow_secrets=options.allow_secret,
+        verify=options.verify,
     )
     if not options.wait:
         terminal.say(f"{workspace.name} is being committed; 'jupyter workspace snapshots' will list it.", operation)
@@ -113,17 +115,18 @@ def snapshots(terminal: Terminal, options: Namespace) -> None:
             ("size", lambda row: size(row.snapshot.size)),
             ("frees", lambda row: size(row.snapshot.unique_size)),
             ("created", lambda row: age(row.snapshot.created)),
+            ("works", lambda row: {True: "yes", False: "no", None: ""}[row.snapshot.verified]),
             ("shared", lambda row: "yes" if row.snapshot.shared else ""),
             ("used by", lambda row: ", ".join(row.used_by)),
             empty="No snapshots. 'jupyter workspace commit NAME' makes one.",
         )
         return
-    meant = _meant(terminal, options.remove)
-    terminal.client.remove_snapshot(meant.id)
-    terminal.say(f"{meant.reference} is removed.", meant)
+    snapshot = meant(terminal, options.remove)
+    terminal.client.remove_snapshot(snapshot.id)
+    terminal.say(f"{snapshot.reference} is removed.", snapshot)
 
 
-def _meant(terminal: Terminal, named: str) -> Snapshot:
+def meant(terminal: Terminal, named: str) -> Snapshot:
     """Return the snapshot that a user named, by reference or ID."""
     rows = terminal.client.snapshots()
     for row in rows:
@@ -146,8 +149,8 @@ def diff(terminal: Terminal, options: Namespace) -> None:
     """Compare two."""
     against = options.against
     if against is not None and against != "base":
-        against = _meant(terminal, against).id
-    found = terminal.client.diff_snapshots(_meant(terminal, options.snapshot).id, against)
+        against = meant(terminal, against).id
+    found = terminal.client.diff_snapshots(meant(terminal, options.snapshot).id, against)
     if terminal.as_json:
         terminal.show(found)
         return
@@ -158,7 +161,7 @@ def diff(terminal: Terminal, options: Namespace) -> None:
 @verb("rollback", "Give a workspace the environment of a snapshot, under the same name.", NAME, SNAPSHOT, WAIT, JSON)
 def rollback(terminal: Terminal, options: Namespace) -> None:
     """Roll one back."""
-    workspace, snapshot = terminal.workspace(options.name), _meant(terminal, options.snapshot)
+    workspace, snapshot = terminal.workspace(options.name), meant(terminal, options.snapshot)
     operation = terminal.client.roll_back(workspace, snapshot.id)
     if not options.wait:
         terminal.say(f"{workspace.name} is being rolled back to {snapshot.reference}.", operation)
@@ -170,14 +173,14 @@ def rollback(terminal: Terminal, options: Namespace) -> None:
 @verb("share", "Let everybody on the server launch from a snapshot.", SNAPSHOT, JSON)
 def share(terminal: Terminal, options: Namespace) -> None:
     """Share one."""
-    made = terminal.client.change_snapshot(_meant(terminal, options.snapshot).id, shared=True)
+    made = terminal.client.change_snapshot(meant(terminal, options.snapshot).id, shared=True)
     terminal.say(f"{made.reference} is shared.", made)
 
 
 @verb("unshare", "Keep a snapshot to yourself again.", SNAPSHOT, JSON)
 def unshare(terminal: Terminal, options: Namespace) -> None:
     """Share one no more."""
-    made = terminal.client.change_snapshot(_meant(terminal, options.snapshot).id, shared=False)
+    made = terminal.client.change_snapshot(meant(terminal, options.snapshot).id, shared=False)
     terminal.say(f"{made.reference} is yours alone.", made)
 
 
