@@ -38,6 +38,7 @@ LOG_LINES = 200
 NAMED = 5
 """Modules that the sentence names which says what cannot be imported."""
 NO_GPU = "not looked at: it was verified without a GPU"
+"""What is told of GPUs where its container has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ class _Trial:
         except _Fault as fault:
             return self._over(Verification(False, f"What it has could not be imported: {fault}", seconds))
         self._report.log(f"Modules of what it has over its base: {imported} imported, {len(failed)} that cannot be.")
-        return self._over(Verification(not failed, _told(failed), seconds, imported, failed))
+        gpu = await self._gpu(container)
+        return self._over(Verification(not failed, _told(failed), seconds, imported, failed, gpu))
 
     def _over(self, found: Verification) -> Verification:
         self._report.log(found.problem or "It works.")
@@ -205,6 +207,14 @@ class _Trial:
             failed.append(ImportFailure(package, module, str(error)))
             _log_all(self._report.log, [f"Importing {module} of {package} failed: {error}", *trace])
         return imported, tuple(failed)
+
+    async def _gpu(self, container: str) -> str:
+        """Return what NVIDIA's own program says of the GPUs that the container has."""
+        try:
+            done = await self._engine.execute(container, ["nvidia-smi", "-L"])
+        except (WorkspaceStopped, WorkspaceTimeout):
+            return NO_GPU
+        return done.output.decode("utf-8", "replace").strip() if not done.exit_code else NO_GPU
 
     async def _known(self, base: str) -> str:
         """Return the distributions of the base, which need no proof, as JSON; none where it cannot be asked."""

@@ -105,8 +105,12 @@ class FakeImages:
 
     def spoil(self, reference: str, fault: str) -> None:
         """Make an image one that does not work."""
+        self.set(reference, fault, "1")
+
+    def set(self, reference: str, name: str, value: str) -> None:
+        """Set a variable of an image."""
         image = self.find(reference)
-        self._images[image.id] = dataclasses.replace(image, environment={**image.environment, fault: "1"})
+        self._images[image.id] = dataclasses.replace(image, environment={**image.environment, name: value})
 
     def mend(self) -> None:
         """Make all images ones that work."""

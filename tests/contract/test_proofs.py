@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.contract.fake_engine import LAB_IMAGE
-from tests.contract.fake_programs import CANNOT_IMPORT, LAB_IS_BROKEN
+from tests.contract.fake_programs import CANNOT_IMPORT, GPU, LAB_IS_BROKEN
 from tests.contract.house import ANN, House
 from workspace_launcher.errors import Conflict, EngineUnavailable, Forbidden, NameTaken, NotFound
 from workspace_launcher.models import Operation, OperationState, Owner
@@ -113,6 +113,13 @@ async def test_a_snapshot_is_looked_at_again(house: House) -> None:
     house.host.images.mend()
     assert (await verified(house, identifier)).result["verified"]
     assert (await only(house)).verified is True and names(house) == {NAME, VERIFIED}
+
+
+async def test_a_gpu_is_looked_at_where_there_is_one(house: House) -> None:
+    identifier = await snapshot_of(house)
+    assert (await verified(house, identifier)).result["gpu"].startswith("not looked at")
+    house.host.images.set(NAME, GPU, "GPU 0: A100 (UUID: GPU-1)")
+    assert (await verified(house, identifier)).result["gpu"] == "GPU 0: A100 (UUID: GPU-1)"
 
 
 async def test_a_proof_goes_with_its_snapshot(house: House) -> None:

@@ -61,6 +61,13 @@ async def test_a_recipe(house: House) -> None:
         assert one.read() == other.read(), "the same for the same snapshot"
 
 
+async def test_a_recipe_names_its_base_by_digest(house: House) -> None:
+    identifier = await snapshot_of(house)
+    digest = f"registry.example/lab@sha256:{'1' * 64}"
+    house.host.images.known_as(house.host.images.find(LAB_IMAGE), digest)
+    assert f"ARG BASE={digest}\nFROM ${{BASE}}\n" in (await zipped(house, identifier)).read("Dockerfile").decode()
+
+
 async def test_a_recipe_without_files(house: House) -> None:
     assert "files.tar" not in (await zipped(house, await snapshot_of(house))).namelist()
 
