@@ -19,6 +19,8 @@ from .labels import SNAPSHOT_BASE, SNAPSHOT_ID, SNAPSHOT_MANIFEST, snapshot_labe
 from .models import Operation, Owner
 from .operations import Operations, Reporter
 from .previews import Previews
+from .proofs import Proofs
+from .references import unverified_name
 from .snapshot_models import SecretFinding, Snapshot
 from .snapshot_request import CommitRequest
 from .snapshots import SnapshotManager
@@ -42,12 +44,14 @@ class CommitManager:
         workspaces: WorkspaceManager,
         snapshots: SnapshotManager,
         previews: Previews,
+        proofs: Proofs,
         operations: Operations,
     ) -> None:
         self._engine = engine
         self._workspaces = workspaces
         self._snapshots = snapshots
         self._previews = previews
+        self._proofs = proofs
         self._operations = operations
 
     async def commit(self, owner: Owner, name: str, request: CommitRequest) -> Operation:
@@ -69,7 +73,9 @@ class CommitManager:
         parent = await self._engine.inspect_image(container.image_id)
         snapshot = _planned(owner.name, name, parent, request)
         await self._snapshots.check_room(owner.name)
-        await self._check_free(snapshot.reference)
+        place = unverified_name(snapshot.reference) if request.verify else snapshot.reference
+        for reference in (snapshot.reference, place):
+            await self._check_free(reference)
         flatten_onto = await self._base_below(parent, snapshot.base) if len(parent.layers) >= FLATTENED_AT else None
         async with contextlib.AsyncExitStack() as claim:
             await claim.enter_async_context(self._workspaces.committing(owner.name, name))
@@ -84,7 +90,7 @@ class CommitManager:
             async with held:
                 image = await self._engine.commit_container(
                     container.id,
-                    reference=snapshot.reference,
+                    reference=place,
                     parent=parent.id,
                     labels=labels,
                     author=snapshot.author,
@@ -100,7 +106,7 @@ class CommitManager:
                 packages=len(look.packages) if look.python else None,
             )
             self._snapshots.news.there(made)
-            return made
+            return await self._proofs.settled(made, report) if request.verify else made
 
         return self._operations.start(
             work,

@@ -137,6 +137,11 @@ class WorkspaceConfig(Configurable):
         "as untrusted as what runs in workspaces anyway; what it opens is disk space.",
     ).tag(config=True)
     max_workspaces = Int(0, help="Most workspaces an owner may have; 0: any number.").tag(config=True)
+    recipe_size = Unicode(
+        "1g",
+        help="Most bytes of files in a snapshot's recipe that no package explains; what goes beyond, largest first, is left "
+        "out and named in the recipe's README.",
+    ).tag(config=True)
     pids_limit = Int(4096, help="Most processes and threads in a workspace.").tag(config=True)
     port = Int(8888, help="Port that the image's JupyterLab listens on.").tag(config=True)
     ready_timeout = Float(60.0, help="Seconds a workspace's JupyterLab may take to answer for the first time.").tag(

@@ -115,6 +115,8 @@ class ContainerSpec:
     capabilities: tuple[str, ...] = ()
     no_new_privileges: bool = True
     init: bool = False
+    passing: bool = False
+    """Of no use without the process that makes it: :meth:`~workspace_launcher.engine.base.Engine.sweep` removes it when that is gone."""
     log_max_size: str = "10m"
     log_max_files: int = 2
     stop_timeout: int = 5
@@ -166,6 +168,8 @@ class Image:
     size: int
     created: datetime | None
     layers: tuple[str, ...]
+    digests: tuple[str, ...] = ()
+    """``repository@sha256:…`` as registries know it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@
      +-- RegistryUnreachable       a registry does not answer
      +-- CredentialStoreFailed     docker's store of logins cannot be used
      +-- OperationCancelled
+     +-- NotVerified               a snapshot does not work
      +-- ServerUnreachable         for clients: no Jupyter server, or none with the launcher, answers
 
 No HTTP status lives here: ``handlers/base.py`` alone knows which error is which.
@@ -180,6 +181,12 @@ class OperationCancelled(LauncherError):
     """A long-running operation was cancelled by its owner."""
 
     reason = "cancelled"
+
+
+class NotVerified(LauncherError):
+    """A snapshot does not start, or cannot import what it has."""
+
+    reason = "not_verified"
 
 
 class ServerUnreachable(LauncherError):

@@ -32,18 +32,22 @@ from .offers import Offers
 from .operations import Operations
 from .owner_networks import OwnerNetworks
 from .previews import Previews
+from .proofs import Proofs
 from .proxy import Proxy
 from .pruning import Pruner
 from .recipes import Ladder
 from .registries import RegistryManager
+from .reproducing import Reproducer
 from .rollback import ROLLING_BACK, Rollbacks
 from .routes import ROUTES
 from .services import Services
+from .sizes import parse_size
 from .snapshots import Quota, SnapshotManager
 from .squashing import Squasher
 from .starting import Starter
 from .transfers import Transfers
 from .upkeep import Upkeep
+from .verifying import Verifier
 from .view import Entry, WorkspaceView
 from .volumes import VolumeManager
 from .watch import EngineWatch
@@ -136,6 +140,15 @@ class WorkspaceLauncherApp(ExtensionApp):
         snapshots = SnapshotManager(engine, workspaces, events, quota)
         packages = ImagePackages(engine, home=config.home)
         previews = Previews(engine, workspaces, packages, home=config.home, as_root=config.allow_root)
+        reproducer = Reproducer(
+            engine,
+            snapshots,
+            operations,
+            copied_limit=parse_size(config.recipe_size, "recipe_size"),
+            allow_root=config.allow_root,
+        )
+        verifier = Verifier(engine, planner, directories)
+        proofs = Proofs(engine, snapshots, verifier, operations, data / "verifications")
         rollbacks = Rollbacks(
             engine,
             view,
@@ -164,11 +177,13 @@ class WorkspaceLauncherApp(ExtensionApp):
             snapshots=snapshots,
             packages=packages,
             previews=previews,
-            commits=CommitManager(engine, workspaces, snapshots, previews, operations),
+            commits=CommitManager(engine, workspaces, snapshots, previews, proofs, operations),
             lineage=Lineage(engine, snapshots, workspaces, packages),
             rollbacks=rollbacks,
             squasher=squasher,
             transfers=Transfers(engine, snapshots, operations, limit=config.max_import_bytes),
+            reproducer=reproducer,
+            proofs=proofs,
             images=images,
             builds=BuildManager(_builder(engine, offers.ladder), images, operations),
             registries=RegistryManager(engine, images, operations, config, data_directory=data),

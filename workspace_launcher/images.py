@@ -15,7 +15,7 @@ from .errors import Conflict, InvalidRequest, NameTaken, NotFound
 from .labels import SNAPSHOT_REFERENCE, snapshot_of
 from .models import CatalogueImage, Owner
 from .offers import Offer, Offers
-from .references import Reference, checked_tag_target, parse_reference, shared_name
+from .references import Reference, checked_tag_target, further_names, parse_reference, shared_name
 from .versions import Version
 
 NOT_HERE = "It is not on this machine yet: build or pull it first."
@@ -242,7 +242,7 @@ class Catalogue:
         """Remove a name of an image, and the image with its last; ``Conflict`` while a container uses it."""
         name = str(parse_reference(reference))
         image = await self.own(owner, name)
-        others = [tag for tag in image.tags if tag not in (name, shared_name(name))]
+        others = [tag for tag in image.tags if tag not in (name, *further_names(name))]
         await remove_name(self._engine, name)
         # What was pulled has two names of the caller's: the one it came by, and the one that makes it theirs.
         if len(others) == 1 and _is_of(others[0], owner.name) and not _is_of(name, owner.name):
@@ -254,19 +254,25 @@ def is_shared(image: Image, reference: str) -> bool:
     return reference in image.tags and shared_name(reference) in image.tags
 
 
+async def carry_names(engine: Engine, before: Image, after: Image, reference: str) -> None:
+    """Give an image that takes another's name the further ones that the other has for it."""
+    for name in further_names(reference):
+        if name in before.tags:
+            await engine.tag_image(after.id, reference=name)
+
+
 async def remove_name(engine: Engine, reference: str) -> None:
-    """Remove a name of an image and the one by which it is shared under it, and the image with its last."""
-    shared = shared_name(reference)
+    """Remove a name of an image and the further ones that it has for that, and the image with its last."""
     image = await engine.inspect_image(reference)
-    if shared not in image.tags:
-        await engine.remove_image(reference)
-        return
+    further = [name for name in further_names(reference) if name in image.tags]
     # The engine refuses to remove the last name alone of what a container uses.
-    await engine.remove_image(shared)
+    for name in further:
+        await engine.remove_image(name)
     try:
         await engine.remove_image(reference)
     except Conflict:
-        await engine.tag_image(image.id, reference=shared)
+        for name in further:
+            await engine.tag_image(image.id, reference=name)
         raise
 
 

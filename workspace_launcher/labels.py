@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .engine_models import Container, Image
 from .names import is_safe, split_container_name
-from .references import shared_name
+from .references import failed_name, shared_name, unverified_name, verified_name
 from .snapshot_models import Snapshot
 
 PREFIX = "workspace-launcher."
@@ -123,16 +123,22 @@ def snapshot_of(image: Image) -> Snapshot | None:
 
 
 def snapshots_of(image: Image) -> list[Snapshot]:
-    """Read back what an image is as a snapshot: one for each owner who has it, the one who made it first."""
+    """Read back what an image is as a snapshot: one for each owner who has it, the one who made it first.
+
+    It has the name that its label tells, or the one that it has until it is seen to work.
+    """
     labels: Mapping[str, str] = image.labels
     told = labels.get(SNAPSHOT_REFERENCE, "")
-    same = [tag for tag in image.tags if told and tag.partition("/")[2] == told.partition("/")[2]]
-    theirs = [tag for tag in same if is_safe(tag.partition("/")[0])]
+    theirs: dict[str, str] = {}
+    for reference in (unverified_name(told), told) if told else ():
+        for tag in image.tags:
+            if tag.partition("/")[2] == reference.partition("/")[2] and is_safe(tag.partition("/")[0]):
+                theirs[tag.partition("/")[0]] = tag
     return [
         Snapshot(
             id=labels.get(SNAPSHOT_ID, ""),
             reference=reference,
-            owner=reference.partition("/")[0],
+            owner=owner,
             workspace=labels.get(SNAPSHOT_WORKSPACE, ""),
             parent=labels.get(SNAPSHOT_PARENT, ""),
             base=labels.get(SNAPSHOT_BASE, ""),
@@ -142,8 +148,17 @@ def snapshots_of(image: Image) -> list[Snapshot]:
             size=image.size,
             unique_size=image.size,
             layers=len(image.layers),
+            verified=_is_proven(image, reference),
             shared=shared_name(reference) in image.tags,
             parent_id=labels.get(SNAPSHOT_PARENT_ID) or None,
         )
-        for reference in sorted(theirs, key=lambda tag: (tag != told, tag))
+        for owner, reference in sorted(theirs.items(), key=lambda one: (one[0] != told.partition("/")[0], one))
     ]
+
+
+def _is_proven(image: Image, reference: str) -> bool | None:
+    """Return whether an image was seen to work under a name, ``None`` where nobody has looked."""
+    if verified_name(reference) in image.tags:
+        return True
+    waits = reference.partition("/")[2] != image.labels[SNAPSHOT_REFERENCE].partition("/")[2]
+    return False if waits or failed_name(reference) in image.tags else None

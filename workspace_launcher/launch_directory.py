@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import secrets
 import shutil
 import time
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOUNT_POINT = "/run/workspace"
+_ID = re.compile(r"[0-9a-f]{16}")
+"""What :func:`~workspace_launcher.names.new_workspace_id` makes; what else lies beside launch directories is others'."""
 ABANDONED_AFTER = 600.0
 """Seconds after which a directory that no container mounts is swept: a launch writes it before its container is there."""
 
@@ -108,6 +111,8 @@ class LaunchDirectories:
         if not self.root.is_dir():
             return
         for directory in self.root.iterdir():
+            if not _ID.fullmatch(directory.name):
+                continue
             abandoned = time.time() - directory.stat().st_mtime > ABANDONED_AFTER
             if directory.name not in living and abandoned:
                 self.remove(directory.name)

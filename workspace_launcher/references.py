@@ -16,6 +16,12 @@ HUB = "docker.io"
 OWN_NAMESPACE = "workspace-launcher"
 SHARED = f"{OWN_NAMESPACE}/shared/"
 """How the further name of a snapshot begins that everybody may launch from; its own name follows."""
+VERIFIED = f"{OWN_NAMESPACE}/verified/"
+"""The same for one that was seen to work."""
+FAILED = f"{OWN_NAMESPACE}/failed/"
+"""The same for one that was seen not to."""
+UNVERIFIED = "-unverified"
+"""What is added to the name, before its tag, of a snapshot that gets its own when it is seen to work."""
 LONGEST = 255
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -135,6 +141,32 @@ def checked_tag_target(text: object, owner: str, *, admin: bool) -> Reference:
 def shared_name(reference: str) -> str:
     """Return the further name by which an image of somebody's name space is shared. None but the launcher gives it."""
     return f"{SHARED}{reference}"
+
+
+def verified_name(reference: str) -> str:
+    """Return the further name that says that a snapshot works. None but the launcher gives it."""
+    return f"{VERIFIED}{reference}"
+
+
+def failed_name(reference: str) -> str:
+    """Return the further name that says that a snapshot does not work. None but the launcher gives it."""
+    return f"{FAILED}{reference}"
+
+
+def further_names(reference: str) -> tuple[str, ...]:
+    """Return all names that an image can have for what is known of it by another name: they come and go with that."""
+    return shared_name(reference), verified_name(reference), failed_name(reference)
+
+
+def named_further(further: str) -> str:
+    """Return the name that a further name stands for; empty if it is none."""
+    return next((further.removeprefix(kind) for kind in (SHARED, VERIFIED, FAILED) if further.startswith(kind)), "")
+
+
+def unverified_name(reference: str) -> str:
+    """Return the name of a snapshot that gets this one when it is seen to work."""
+    name, _, tag = reference.rpartition(":")
+    return f"{name}{UNVERIFIED}:{tag}"
 
 
 def local_name(reference: Reference, owner: str) -> str:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import attachments, doctor, events, images, info, openapi, operations, snapshots, transfers, workspaces
+from .handlers import (
+    attachments,
+    doctor,
+    events,
+    images,
+    info,
+    openapi,
+    operations,
+    proofs,
+    snapshots,
+    transfers,
+    workspaces,
+)
 
 API = r"/workspace-launcher/api"
 NAME = r"([^/]+)"
@@ -46,6 +58,9 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/snapshots/{NAME}/squash", snapshots.SnapshotSquashHandler),
     (rf"{API}/snapshots/{NAME}/export", transfers.ExportHandler),
     (rf"{API}/snapshots/{NAME}/push", snapshots.SnapshotPushHandler),
+    (rf"{API}/snapshots/{NAME}/recipe", proofs.RecipeHandler),
+    (rf"{API}/snapshots/{NAME}/rebuild", proofs.RebuildHandler),
+    (rf"{API}/snapshots/{NAME}/verify", proofs.VerifyHandler),
     (rf"{API}/operations", operations.OperationsHandler),
     (rf"{API}/operations/{NAME}", operations.OperationHandler),
     (rf"{API}/operations/{NAME}/log", operations.OperationLogHandler),

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from .networks import NetworkManager
     from .operations import Operations
     from .previews import Previews
+    from .proofs import Proofs
     from .proxy import Proxy
     from .pruning import Pruner
     from .registries import RegistryManager
+    from .reproducing import Reproducer
     from .rollback import Rollbacks
     from .snapshots import SnapshotManager
     from .squashing import Squasher
@@ -45,6 +47,8 @@ class Services:
     rollbacks: Rollbacks
     squasher: Squasher
     transfers: Transfers
+    reproducer: Reproducer
+    proofs: Proofs
     images: Catalogue
     builds: BuildManager
     registries: RegistryManager

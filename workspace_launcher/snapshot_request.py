@@ -28,8 +28,10 @@ class CommitRequest:
     """Absolute paths, of what lies at or below them no change is stored, and words of :data:`GROUPS`."""
     allow_secrets: frozenset[str] = frozenset()
     """Absolute paths of files that may be stored although they seem to hold secrets."""
+    verify: bool = False
+    """Give it its name only when it is seen to work."""
 
-    KEYS = ("tag", "message", "pause", "exclude", "allow_secrets")
+    KEYS = ("tag", "message", "pause", "exclude", "allow_secrets", "verify")
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> CommitRequest:
@@ -39,7 +41,8 @@ class CommitRequest:
         message = _message(given.get("message", ""))
         pause = _flag("pause", given.get("pause", True))
         exclude = _paths("exclude", given.get("exclude", []), words=GROUPS)
-        return cls(tag, message, pause, exclude, frozenset(_paths("allow_secrets", given.get("allow_secrets", []))))
+        allowed = frozenset(_paths("allow_secrets", given.get("allow_secrets", [])))
+        return cls(tag, message, pause, exclude, allowed, _flag("verify", given.get("verify", False)))
 
 
 @dataclass(frozen=True, slots=True)

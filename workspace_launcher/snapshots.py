@@ -11,7 +11,7 @@ from .engine.base import Engine
 from .errors import Busy, Conflict, Forbidden, LauncherError, NotFound, QuotaExceeded
 from .events import EventStream
 from .image_sizes import ImageSizes
-from .images import remove_name
+from .images import carry_names, remove_name
 from .labels import ID, SNAPSHOT_MESSAGE, SNAPSHOT_OWNER, snapshots_of
 from .references import shared_name
 from .sizes import format_size
@@ -119,19 +119,18 @@ class SnapshotManager:
         """Give one another message, share it with everybody on the server, or stop sharing it. Its ID stays."""
         snapshot = await self.own(owner, identifier)
         self.check_free(snapshot.reference)
-        reference, shared = snapshot.reference, wanted.shared if wanted.shared is not None else snapshot.shared
+        reference = snapshot.reference
         if wanted.message is not None and wanted.message != snapshot.message:
             before = await self._engine.inspect_image(reference)
             labels = {SNAPSHOT_MESSAGE: wanted.message}
             changed = await self._engine.relabel_image(reference, labels=labels)
-            if shared:
-                await self._engine.tag_image(changed.id, reference=shared_name(reference))
+            await carry_names(self._engine, before, changed, reference)
             # A workspace may run from the old one, which goes when its owner prunes.
             with contextlib.suppress(LauncherError):
                 await self.remove_unneeded(before.id)
-        elif shared and not snapshot.shared:
+        if wanted.shared and not snapshot.shared:
             await self._engine.tag_image(reference, reference=shared_name(reference))
-        if snapshot.shared and not shared:
+        if wanted.shared is False and snapshot.shared:
             await self._engine.remove_image(shared_name(reference))
         made = await self.own(owner, identifier)
         self.news.there(made)

@@ -8,10 +8,11 @@ import logging
 from .engine.base import Engine
 from .engine_models import Image
 from .errors import Conflict, EngineUnavailable, LauncherError, NotFound
+from .images import carry_names
 from .labels import SNAPSHOT_ID, SNAPSHOT_OWNER, snapshots_of
 from .models import Operation
 from .operations import Operations, Reporter
-from .references import SHARED, shared_name
+from .references import named_further
 from .snapshot_models import Snapshot
 from .snapshots import SnapshotManager
 from .space import check_space
@@ -77,8 +78,7 @@ class Squasher:
             message=snapshot.message,
             progress=report.progress,
         )
-        if snapshot.shared:
-            await self._engine.tag_image(made.id, reference=shared_name(snapshot.reference))
+        await carry_names(self._engine, image, made, snapshot.reference)
         # A workspace may run from the old one, which goes when its owner prunes.
         with contextlib.suppress(LauncherError):
             await self._snapshots.remove_unneeded(image.id)
@@ -101,14 +101,14 @@ class Squasher:
         return base
 
     async def recover(self) -> None:
-        """End what a server that was killed had begun: a squashed snapshot is shared as before, and the old image goes."""
+        """End what a server that was killed had begun: a squashed snapshot is shared and proven as before, and the old image goes."""
         images = await self._engine.list_images(untagged=True)
         named = {one.reference: image for image in images for one in snapshots_of(image)}
         current = {(one.owner, one.id) for image in named.values() for one in snapshots_of(image)}
         for image in images:
             try:
                 for tag in image.tags:
-                    mine = named.get(tag.removeprefix(SHARED)) if tag.startswith(SHARED) else None
+                    mine = named.get(named_further(tag))
                     if mine is not None and mine.id != image.id and _same(mine, image):
                         await self._engine.tag_image(mine.id, reference=tag)
                 whose = image.labels.get(SNAPSHOT_OWNER, ""), image.labels.get(SNAPSHOT_ID, "")

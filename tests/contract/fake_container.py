@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ class FakeContainer:
 
     def __init__(self, host: FakeHost, spec: ContainerSpec, image: Image) -> None:
         self.host = host
+        self.maker_lives: Callable[[], bool] = lambda: True
         self.spec = spec
         self.image = image
         self.id = secrets.token_hex(32)

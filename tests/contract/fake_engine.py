@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import io
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from tests.contract.fake_registry import FakeCredentialStore
 from tests.contract.faults import Faults
 from workspace_launcher.engine.base import Engine
 from workspace_launcher.engine.credential_store import CredentialStore
-from workspace_launcher.engine.image_store import Admit, ProgressCallback
+from workspace_launcher.engine.image_store import Admit, ProgressCallback, Taken
 from workspace_launcher.engine.layers import checked_exclusions
 from workspace_launcher.engine_models import (
     Container,
@@ -94,8 +96,10 @@ class FakeEngine(Engine):
         self._closed = True
 
     async def sweep(self) -> None:
-        async with self._call("sweep"):
-            pass
+        async with self._call("sweep") as host:
+            for one in list(host.containers.values()):
+                if one.spec.passing and not one.maker_lives():
+                    host.remove(one, force=True)
 
     async def info(self) -> EngineInfo:
         async with self._call("info"):
@@ -117,7 +121,9 @@ class FakeEngine(Engine):
 
     async def create_container(self, spec: ContainerSpec) -> str:
         async with self._call("create_container") as host:
-            return host.create(spec).id
+            made = host.create(spec)
+            made.maker_lives = lambda: not self._closed
+            return made.id
 
     async def container_spec(self, container: str) -> ContainerSpec:
         async with self._call("container_spec") as host:
@@ -293,6 +299,21 @@ class FakeEngine(Engine):
         async with self._call("remove_image") as host:
             host.images.remove(reference)
 
+    async def read_image(self, image: str, take: Callable[[IO[bytes]], Taken]) -> Taken:
+        async with self._call("read_image") as host:
+            stream = _Stream(host.images.file_system(image))
+            reading = asyncio.ensure_future(asyncio.to_thread(take, stream))
+            try:
+                return await asyncio.shield(reading)
+            except asyncio.CancelledError:
+                stream.stopped.set()
+                await asyncio.gather(reading, return_exceptions=True)
+                raise
+            except LauncherError:
+                raise
+            except Exception as error:
+                raise EngineError(f"Reading the image failed: {type(error).__name__}.") from None
+
     async def commit_container(
         self,
         container: str,
@@ -412,6 +433,7 @@ class FakeEngine(Engine):
             host.registry.admit(registry, credentials)
             progress(Progress(f"Pushing {reference}"))
             host.registry.put(reference, image)
+            host.images.known_as(image, f"{reference.rpartition(':')[0]}@{image.id}")
             return image.id
 
     async def check_login(self, registry: str, *, credentials: Credentials) -> Credentials:
@@ -438,6 +460,19 @@ class FakeEngine(Engine):
                 queue.task_done()
         finally:
             host.leave(queue)
+
+
+class _Stream(io.BytesIO):
+    """What a reader gets who can be told that nobody waits any more."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.stopped = threading.Event()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.stopped.is_set():
+            raise OSError("Nobody waits for the rest.")
+        return super().read(size)
 
 
 async def _run(command: Sequence[str], environment: Mapping[str, str], timeout: float, limit: int) -> ExecResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import secrets
 import shlex
@@ -35,6 +36,24 @@ class FakeImages:
         self._images: dict[str, Image] = {}
         self._in_use = in_use
         self._tell = tell
+        self.files: dict[str, dict[str, bytes]] = {}
+        """What is in images, by their IDs."""
+
+    def put(self, reference: str, **files: bytes) -> None:
+        """Put files into an image; ``__`` in their names is a slash."""
+        image = self.find(reference)
+        added = {path.replace("__", "/"): content for path, content in files.items()}
+        self.files[image.id] = {**self.files[image.id], **added}
+
+    def file_system(self, reference: str) -> bytes:
+        """Return the tar of what is in an image."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for path, content in self.files[self.find(reference).id].items():
+                entry = tarfile.TarInfo(path)
+                entry.size, entry.mode = len(content), 0o644
+                archive.addfile(entry, io.BytesIO(content))
+        return buffer.getvalue()
 
     def __iter__(self) -> Iterator[Image]:
         return iter(list(self._images.values()))
@@ -54,6 +73,7 @@ class FakeImages:
         fresh = {"id": f"sha256:{secrets.token_hex(32)}", "tags": (), "created": datetime.now(timezone.utc)}
         image = Image(**{**fresh, **plain, **values})
         self._images[image.id] = image
+        self.files[image.id] = {"bin/busybox": b"busybox"}
         for tag in tags:
             self.tag(image, tag)
         return self._images[image.id]
@@ -78,6 +98,25 @@ class FakeImages:
         self._images[image.id] = dataclasses.replace(self._images[image.id], tags=tags)
         self._told(image, "tag", reference)
 
+    def known_as(self, image: Image, digest: str) -> None:
+        """Note by what digest a registry knows an image."""
+        self._images[image.id] = dataclasses.replace(self._images[image.id], digests=(digest,))
+
+    def spoil(self, reference: str, fault: str) -> None:
+        """Make an image one that does not work."""
+        self.set(reference, fault, "1")
+
+    def set(self, reference: str, name: str, value: str) -> None:
+        """Set a variable of an image."""
+        image = self.find(reference)
+        self._images[image.id] = dataclasses.replace(image, environment={**image.environment, name: value})
+
+    def mend(self) -> None:
+        """Make all images ones that work."""
+        for image in list(self._images.values()):
+            kept = {name: value for name, value in image.environment.items() if name not in fake_programs.FAULTS}
+            self._images[image.id] = dataclasses.replace(image, environment=kept)
+
     def remove(self, reference: str) -> None:
         image = self.find(reference)
         left = tuple(tag for tag in image.tags if tag != reference) if reference in image.tags else ()
@@ -87,6 +126,7 @@ class FakeImages:
         self._images[image.id] = dataclasses.replace(image, tags=left)
         if not left:
             del self._images[image.id]
+            del self.files[image.id]
             self._told(image, "delete", image.id)
 
     def _told(self, image: Image, action: str, name: str) -> None:
@@ -95,6 +135,7 @@ class FakeImages:
     def take(self, image: Image, reference: str) -> Image:
         """Take an image in that comes from elsewhere."""
         self._images[image.id] = dataclasses.replace(image, tags=())
+        self.files.setdefault(image.id, {})
         self.tag(image, reference)
         return self._images[image.id]
 
@@ -110,6 +151,7 @@ class FakeImages:
         image = Image(
             **{**same, "id": f"sha256:{secrets.token_hex(32)}", "labels": {**old.labels, **labels}, "tags": ()}
         )
+        self.files[image.id] = self.files[old.id]
         return self.take(image, reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest")
 
     def one_layer_above(self, base: str, image: Image) -> tuple[str, ...]:
@@ -125,18 +167,18 @@ class FakeImages:
         for own in ("id", "tags", "created"):
             del same[own]
         layers = (*parent.layers, f"sha256:{secrets.token_hex(32)}")
-        return self.add(*tags, **{**same, "size": parent.size + LAYER, "layers": layers, **changes})
+        made = self.add(*tags, **{**same, "size": parent.size + LAYER, "layers": layers, **changes})
+        self.files[made.id] = self.files[parent.id]
+        return made
 
     async def build(
         self, context: IO[bytes], reference: str, arguments: Mapping[str, str], labels: Mapping[str, str]
     ) -> tuple[Image, list[str]]:
-        """Build by FROM, LABEL, ENV, CMD and RUN; return the image and what the build said."""
-        with tarfile.open(fileobj=context) as tar:
-            dockerfile = tar.extractfile("Dockerfile")
-            assert dockerfile is not None
-            lines = dockerfile.read().decode().splitlines()
-        first, *steps = [line.split(" ", 1) for line in lines if not line.startswith("ARG")]
-        parent = self.find(first[1])
+        """Build by FROM, LABEL, ENV, CMD, RUN, and ADD of an archive; return the image and what the build said."""
+        given = _files_of(context)
+        lines = given["Dockerfile"].decode().splitlines()
+        first, *steps = [line.split(" ", 1) for line in lines if not line.startswith(("ARG", "#"))]
+        parent, added = self.find(Template(first[1]).safe_substitute(arguments)), dict[str, bytes]()
         own, environment, command = {**parent.labels, **labels}, dict(parent.environment), parent.command
         said: list[str] = [f"FROM {first[1]}"]
         for word, rest in steps:
@@ -145,6 +187,8 @@ class FakeImages:
                 for pair in shlex.split(Template(rest).safe_substitute(arguments)):
                     name, _, value = pair.partition("=")
                     (own if word == "LABEL" else environment)[name] = value
+            elif word == "ADD":
+                added |= _files_of(io.BytesIO(given[rest.split()[0]]))
             elif word == "CMD":
                 command = tuple(json.loads(rest))
             elif word == "RUN":
@@ -153,4 +197,11 @@ class FakeImages:
                 said += output.decode().splitlines()
                 if code:
                     raise BuildFailed("\n".join([f"RUN {rest} returned a non-zero code: {code}", *said]))
-        return self.derive(parent, reference, labels=own, environment=environment, command=command), said
+        made = self.derive(parent, reference, labels=own, environment=environment, command=command)
+        self.files[made.id] = {**self.files[made.id], **added}
+        return made, said
+
+
+def _files_of(archive: IO[bytes]) -> dict[str, bytes]:
+    with tarfile.open(fileobj=archive) as tar:
+        return {one.name: content.read() for one in tar if (content := tar.extractfile(one)) is not None}

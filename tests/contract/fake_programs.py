@@ -10,12 +10,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 
+from workspace_launcher.environment import proof
 from workspace_launcher.launch_directory import read_token
 
 Write = Callable[[bytes], None]
 
 LAB = "start-lab"
-PROGRAMS = ("sh", "echo", "env", "sleep", "true", "false", LAB)
+PROGRAMS = ("sh", "echo", "env", "sleep", "true", "false", "python3", "nvidia-smi", LAB)
+GPU = "NVIDIA_GPU"
+"""Variable of images in whose containers there is a GPU: what it is called."""
+FAULTS = LAB_IS_BROKEN, CANNOT_IMPORT = "LAB_IS_BROKEN", "CANNOT_IMPORT"
+"""Variables of images that do not work."""
 
 
 async def run(command: Sequence[str], environment: Mapping[str, str], write: Write) -> int:
@@ -26,6 +31,11 @@ async def run(command: Sequence[str], environment: Mapping[str, str], write: Wri
     if program == LAB:
         write(b"Jupyter Server is running\n")
         await asyncio.get_running_loop().create_future()
+    if program == "python3":
+        return _python(arguments[arguments.index("-c") + 1], environment, write)
+    if program == "nvidia-smi":
+        write(environment.get(GPU, "No devices were found").encode())
+        return 0 if GPU in environment else 6
     if program == "sleep":
         await asyncio.sleep(float(arguments[0]))
     if program == "echo":
@@ -39,6 +49,20 @@ def dd_size(command: Sequence[str]) -> int:
     """Return how many bytes ``dd ... bs=1M count=N`` writes."""
     (count,) = (word.removeprefix("count=") for word in command if word.startswith("count="))
     return int(count) << 20
+
+
+def _python(script: str, environment: Mapping[str, str], write: Write) -> int:
+    """Play the programs that prove an image: it has one package, ``thing``."""
+    if script == proof.STATUS and LAB_IS_BROKEN in environment:
+        write(b"It was not ready after 60 s: it answers 503.\n")
+        return 1
+    if script == proof.VERSIONS:
+        write(b"{}\n")
+    if script == proof.IMPORTS:
+        error = "ImportError: no" if CANNOT_IMPORT in environment else None
+        row = {"package": "thing", "module": "thing", "error": error, "trace": ["Traceback"] if error else []}
+        write(f"A warning\n{json.dumps(row)}\n".encode())
+    return 0 if script in (proof.STATUS, proof.VERSIONS, proof.IMPORTS) else 1
 
 
 async def _script(script: str, environment: Mapping[str, str], write: Write) -> int:

@@ -29,7 +29,9 @@ from workspace_launcher.offers import Offers
 from workspace_launcher.operations import Operations
 from workspace_launcher.owner_networks import OwnerNetworks
 from workspace_launcher.previews import Previews
+from workspace_launcher.proofs import Proofs
 from workspace_launcher.pruning import Pruner
+from workspace_launcher.reproducing import Reproducer
 from workspace_launcher.rollback import ROLLING_BACK, Rollbacks
 from workspace_launcher.snapshot_request import CommitRequest
 from workspace_launcher.snapshots import Quota, SnapshotManager
@@ -37,6 +39,7 @@ from workspace_launcher.squashing import Squasher
 from workspace_launcher.starting import Starter
 from workspace_launcher.transfers import Transfers
 from workspace_launcher.upkeep import Upkeep
+from workspace_launcher.verifying import Verifier
 from workspace_launcher.versions import Version
 from workspace_launcher.view import Entry, WorkspaceView
 from workspace_launcher.volumes import VolumeManager
@@ -111,8 +114,15 @@ class House:
         self.previews = Previews(
             self.engine, self.workspaces, self.packages, home=config.home, as_root=config.allow_root
         )
-        self.commits = CommitManager(self.engine, self.workspaces, self.snapshots, self.previews, self.operations)
         self.lineage = Lineage(self.engine, self.snapshots, self.workspaces, self.packages)
+        self.reproducer = Reproducer(
+            self.engine, self.snapshots, self.operations, copied_limit=1 << 20, allow_root=config.allow_root
+        )
+        verifier = Verifier(self.engine, planner, directories)
+        self.proofs = Proofs(self.engine, self.snapshots, verifier, self.operations, data / "verifications")
+        self.commits = CommitManager(
+            self.engine, self.workspaces, self.snapshots, self.previews, self.proofs, self.operations
+        )
         self.rollbacks = Rollbacks(
             self.engine,
             self.view,
@@ -204,8 +214,10 @@ class House:
         assert shown.state is WorkspaceState.RUNNING, shown
         return shown
 
-    async def commit(self, name: str = "cat", tag: str | None = "one", *, owner: str = ANN) -> Operation:
-        return await self.commits.commit(Owner(owner), name, CommitRequest(tag))
+    async def commit(
+        self, name: str = "cat", tag: str | None = "one", *, owner: str = ANN, verify: bool = False
+    ) -> Operation:
+        return await self.commits.commit(Owner(owner), name, CommitRequest(tag, verify=verify))
 
     async def committed(self, operation: Operation) -> Operation:
         """Return a commit when it is over."""

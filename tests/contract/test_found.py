@@ -138,8 +138,9 @@ async def test_a_container_renamed_to_no_workspaces_name_is_one_no_more(house: H
     house.host.rename(container, "something")
     await house.host.heard()
     assert house.workspaces.list(ANN) == []
-    (house.data / "left").mkdir()
-    for name in ("left", ready.id):
+    left = "0123456789abcdef"
+    (house.data / left).mkdir()
+    for name in (left, ready.id):
         os.utime(house.data / name, (0, 0))
     assert (await make_house().open()).workspaces.list(ANN) == []
     # Its directory is kept for its return, unlike one that belongs to nothing.

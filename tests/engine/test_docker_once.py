@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.conftest import TINY
+from workspace_launcher.engine import docker_containers
 from workspace_launcher.engine.docker_engine import DockerEngine
 from workspace_launcher.engine.docker_once import ONCE
 from workspace_launcher.engine_models import PathChange
@@ -59,6 +60,17 @@ async def test_it_is_removed_in_any_case(docker_engine: DockerEngine, docker_api
 
 async def test_what_a_killed_server_left_is_swept(docker_engine: DockerEngine, docker_api: Any, tiny: str) -> None:
     gone = docker_api.create_container(TINY, ["true"], labels={ONCE: f"{socket.gethostname()}/999999999/aa"})["Id"]
+    await docker_engine.sweep()
+    assert gone not in [row["Id"] for row in docker_api.containers(all=True)]
+
+
+async def test_what_is_passing_goes_with_its_maker(
+    docker_engine: DockerEngine, make_spec: Any, made: str, docker_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(docker_containers, "maker", lambda: f"{socket.gethostname()}/999999999/aa")
+        gone = await docker_engine.create_container(make_spec(passing=True))
+    await docker_engine.start_container(gone)
     await docker_engine.sweep()
     assert gone not in [row["Id"] for row in docker_api.containers(all=True)]
 

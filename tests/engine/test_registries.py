@@ -19,6 +19,8 @@ import pytest
 from tests.engine.conftest import PREFIX, import_tiny
 from tests.engine.registry import PASSWORD, USER, Registry
 from tests.engine.server import RunningServer
+from workspace_launcher.engine.docker_engine import DockerEngine
+from workspace_launcher.engine_models import Credentials
 
 IMAGE = "workspace-launcher/lab:latest"
 
@@ -110,6 +112,18 @@ def test_a_credential_helper_is_used(server: RunningServer, registry: Registry, 
     server.api("POST", "/registries/logout", json={"registry": registry.host}, status=204)
     assert json.loads((tmp_path / "kept.json").read_text()) == {}
     assert server.api("GET", "/registries") == []
+
+
+async def test_what_a_registry_knows_has_a_digest(docker_engine: DockerEngine, registry: Registry, tagged: Any) -> None:
+    name = f"{registry.host}/{PREFIX}digest"
+    tagged(f"{name}:one")
+    assert (await docker_engine.inspect_image(f"{name}:one")).digests == ()
+    digest = await docker_engine.push_image(
+        f"{name}:one", registry=registry.host, credentials=Credentials(USER, PASSWORD), progress=lambda news: None
+    )
+    image = await docker_engine.inspect_image(f"{name}:one")
+    assert image.digests == (f"{name}@{digest}",)
+    assert image in await docker_engine.list_images()
 
 
 def test_a_snapshot_goes_to_a_registry_and_comes_back(

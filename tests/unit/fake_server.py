@@ -104,6 +104,29 @@ def operation(**changes: Any) -> dict[str, Any]:
     }
 
 
+def snapshot(**changes: Any) -> dict[str, Any]:
+    """A snapshot as the server shows it."""
+    return {
+        "id": "s1",
+        "reference": "anna/cat:one",
+        "owner": "anna",
+        "workspace": "cat",
+        "parent": "sha256:1",
+        "base": "sha256:1",
+        "message": "",
+        "author": "anna",
+        "created": "2026-11-24T08:00:00.000Z",
+        "size": 1,
+        "unique_size": 1,
+        "layers": 2,
+        "packages": None,
+        "verified": None,
+        "shared": False,
+        "parent_id": None,
+        **changes,
+    }
+
+
 def stream(*events: tuple[str, Any]) -> bytes:
     """Events as the server sends them, a comment between them."""
     return b": still here\n\n".join(f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode() for kind, data in events)

@@ -99,7 +99,7 @@ class Managers:
         engine, workspaces = cast(Any, self.engine), cast(Any, Workspaces(lookup))
         snapshots = SnapshotManager(engine, workspaces, events)
         previews = Previews(engine, workspaces, cast(Any, None), home="/home/workspace", as_root=False)
-        commits = CommitManager(engine, workspaces, snapshots, previews, self.operations)
+        commits = CommitManager(engine, workspaces, snapshots, previews, cast(Any, None), self.operations)
         return {"operations": self.operations, "commits": commits}
 
 

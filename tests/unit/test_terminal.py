@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.unit.fake_server import FakeServer, operation, stream, workspace
+from tests.unit.fake_server import FakeServer, operation, snapshot, stream, workspace
 from workspace_launcher.client import cli, terminal
 from workspace_launcher.client.shell import Output
 from workspace_launcher.client.verbs import VERBS
@@ -35,7 +36,7 @@ def type_(server: FakeServer) -> Type:
 def test_every_verb_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     expected = "list launch open start stop restart rename remove commit snapshots images gpus logs exec stats push pull doctor"
     more = "build tag rmi search login logout registries volumes networks prune changes diff rollback share unshare"
-    more += " squash export import"
+    more += " squash export import recipe rebuild verify"
     assert set(VERBS) == set(f"{expected} {more}".split())
     for verb in VERBS.values():
         with pytest.raises(SystemExit) as ended:
@@ -169,6 +170,109 @@ def test_a_commit_that_fails_is_status_1(type_: Type, server: FakeServer, capsys
     server.answer("GET /events", stream(("operation", operation(state="failed", error="No space left."))))
     assert type_("commit", "quiet_otter", "--wait") == 1
     assert "No space left." in capsys.readouterr().err
+
+
+def test_a_commit_can_be_verified(type_: Type, server: FakeServer) -> None:
+    server.answer("GET /workspaces", [workspace()])
+    server.answer("POST /workspaces/anna/quiet_otter/commit", operation(), status=202)
+    assert type_("commit", "quiet_otter", "--verify") == 0
+    assert json.loads(server.asked[-1][3])["verify"] is True
+
+
+def test_a_recipe_is_a_file(
+    type_: Type, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server.answer("GET /snapshots", [snapshot()])
+    server.answer("GET /snapshots/s1/recipe", b"zip")
+    assert type_("recipe", "anna/cat:one") == type_("recipe", "s1", "-o", "mine.zip") == 0
+    assert "anna-cat-one.zip" in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "anna-cat-one.zip": b"zip",
+        "mine.zip": b"zip",
+    }
+    assert type_("recipe", "s1", "-o", "nowhere/mine.zip") == 1
+    assert "nowhere/mine.zip cannot be written: No such file or directory." in capsys.readouterr().err
+    server.answer("GET /snapshots", [snapshot(id="s2")])
+    refused = {"message": "What it began from is gone.", "reason": "base_removed"}
+    server.answer("GET /snapshots/s2/recipe", refused, status=409)
+    assert [type_("recipe", "s2") for _ in range(2)][1] == 1
+    assert len(list(tmp_path.iterdir())) == 2, "no half of one is left"
+
+
+def rebuilt(**changes: Any) -> dict[str, Any]:
+    none: dict[str, Any] = {"count": 0, "paths": []}
+    return {
+        "reproducible": False,
+        "packages": {"added": [], "removed": [], "changed": []},
+        "files": {"missing": none, "extra": none, "different": none},
+        "image": None,
+        "error": None,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (
+            rebuilt(reproducible=True, image="anna/cat-rebuilt:one"),
+            ["is reproducible.", "kept as anna/cat-rebuilt:one"],
+        ),
+        (rebuilt(error="No such version."), ["cannot be made again. No such version."]),
+        (
+            rebuilt(
+                packages={
+                    "added": [],
+                    "removed": [{"manager": "pip", "name": "a", "version": "1"}],
+                    "changed": [{"manager": "pip", "name": "b", "before": "1", "after": "2"}],
+                },
+                files={
+                    "missing": {"count": 7, "paths": ["srv/a"]},
+                    "extra": {"count": 0, "paths": []},
+                    "different": {"count": 1, "paths": ["srv/b"]},
+                },
+            ),
+            ["is not reproducible", "- pip a 1", "~ pip b 1 -> 2", "- /srv/a", "- and 6 more", "~ /srv/b"],
+        ),
+    ],
+)
+def test_a_rebuild_says_what_differs(
+    type_: Type, server: FakeServer, capsys: pytest.CaptureFixture[str], result: dict[str, Any], words: list[str]
+) -> None:
+    server.answer("GET /snapshots", [snapshot()])
+    server.answer("POST /snapshots/s1/rebuild", operation(kind="rebuild"), status=202)
+    server.answer("GET /events", stream(("operation", operation(state="succeeded", result=result))))
+    assert type_("rebuild", "s1", "--keep") == 0
+    assert json.loads(server.asked[-1][3]) == {"keep": True}
+    assert "is being made again" in capsys.readouterr().out
+    assert type_("rebuild", "s1", "--wait") == int(not result["reproducible"])
+    said = capsys.readouterr().out
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_verification_says_what_is_wrong(
+    type_: Type, server: FakeServer, capsys: pytest.CaptureFixture[str], works: bool
+) -> None:
+    result: dict[str, Any] = {
+        "verified": works,
+        "problem": None if works else "It cannot import a of b (no).",
+        "lab_seconds": 0.84,
+        "imported": 7,
+        "failed": [],
+        "gpu": "not looked at",
+        "snapshot": snapshot(),
+    }
+    server.answer("GET /snapshots", [snapshot()])
+    server.answer("POST /snapshots/s1/verify", operation(kind="verify"), status=202)
+    server.answer("GET /events", stream(("operation", operation(state="succeeded", result=result))))
+    assert type_("verify", "s1", "--wait") == int(not works)
+    said = capsys.readouterr().out
+    wanted = (
+        "works: its lab answers after 0.8 s, and 7 modules" if works else "does not work. It cannot import a of b (no)."
+    )
+    assert wanted in said
 
 
 def test_what_a_launch_takes(type_: Type, server: FakeServer) -> None:

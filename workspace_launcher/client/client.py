@@ -15,6 +15,7 @@ from .attachments import Attachments, Images
 from .connection import API, connect, unreachable
 from .files import Files
 from .long_work import LongWork
+from .proofs import Proofs
 from .snapshots import Snapshots
 
 EXEC_TIMEOUT = 90.0
@@ -23,7 +24,7 @@ EXEC_TIMEOUT = 90.0
 FOREVER = 86400.0
 
 
-class Client(Images, Attachments, Snapshots, Files, LongWork):
+class Client(Images, Attachments, Snapshots, Proofs, Files, LongWork):
     """Talks with one Jupyter server that has the launcher.
 
     A workspace is named by a :class:`~workspace_launcher.models.Workspace`, by its name, or by ``owner/name``. Every

@@ -38,6 +38,7 @@ class Snapshots:
         pause: bool = True,
         exclude: Sequence[str] = (),
         allow_secrets: Sequence[str] = (),
+        verify: bool = False,
     ) -> Operation:
         """Begin to commit one; the operation's result is the snapshot, see :meth:`wait_for`.
 
@@ -47,13 +48,15 @@ class Snapshots:
             Absolute paths, and kinds of changes such as ``"caches"``: what is left out.
         allow_secrets
             Absolute paths of files that are stored although they seem to hold secrets.
+        verify
+            It gets its name only when it is seen to work; where it does not, the operation fails (``not_verified``).
 
         Raises
         ------
         SecretsFound
             ``details["secrets"]`` lists the files to be decided on, each as ``{path, rule, what}``.
         """
-        body = {"tag": tag, "message": message, "pause": pause}
+        body = {"tag": tag, "message": message, "pause": pause, **({"verify": True} if verify else {})}
         lists = {"exclude": list(exclude), "allow_secrets": list(allow_secrets)}
         path = f"{self._path(workspace)}/commit"
         return decode(Operation, self.connection.call("POST", path, body={**body, **lists}, timeout=LOOK_TIMEOUT))

@@ -102,6 +102,7 @@ def image(body: Mapping[str, Any]) -> Image:
         size=int(body.get("Size") or 0),
         created=parse_time(body.get("Created")),
         layers=tuple((body.get("RootFS") or {}).get("Layers") or ()),
+        digests=tuple(body.get("RepoDigests") or ()),
     )
 
 

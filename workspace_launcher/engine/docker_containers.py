@@ -9,8 +9,9 @@ from urllib.parse import quote
 from docker.errors import APIError
 
 from ..engine_models import Container, ContainerSpec, Image, PathChange
-from . import answers, arguments, docker_networks, docker_volumes, recreation
+from . import answers, arguments, docker_networks, docker_once, docker_volumes, recreation
 from .docker_client import Client
+from .docker_intermediate import maker
 
 T = TypeVar("T")
 
@@ -57,6 +58,8 @@ def _looked_up(identifiers: list[str], look: Callable[[str], T]) -> list[T]:
 def create(client: Client, spec: ContainerSpec) -> str:
     """Make a container on its networks, with the volumes that are its own or new to its user, and return its ID."""
     params, body = {"name": spec.name}, arguments.container_body(spec)
+    if spec.passing:
+        body["Labels"][docker_once.ONCE] = maker()
     identifier, volumes = "", docker_volumes.make_own(client, body)
     try:
         identifier = str(client.call("POST", "/containers/create", params=params, json=body).json()["Id"])

@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import IO
 
 from ..engine_models import Credentials, FoundImage, Image
-from . import arguments, docker_archives, docker_build, docker_containers, docker_images, docker_registry
+from . import (
+    arguments,
+    docker_archives,
+    docker_build,
+    docker_containers,
+    docker_files,
+    docker_images,
+    docker_registry,
+)
 from .credential_store import CredentialStore
 from .docker_commit import Committer
 from .docker_connection import DockerConnection
 from .docker_credentials import DockerCredentials
 from .docker_work import Wish
-from .image_store import Admit, ImageStore, ProgressCallback
+from .image_store import Admit, ImageStore, ProgressCallback, Taken
 
 
 class DockerImageStore(ImageStore):
@@ -58,6 +66,10 @@ class DockerImageStore(ImageStore):
     async def remove_image(self, reference: str) -> None:
         """Remove a reference."""
         await self._slow(lambda client: client.remove_image(reference))
+
+    async def read_image(self, image: str, take: Callable[[IO[bytes]], Taken]) -> Taken:
+        """Return what a function makes of its file system."""
+        return await docker_files.read(self._connection, image, take)
 
     async def commit_container(
         self,

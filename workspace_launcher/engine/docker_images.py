@@ -19,7 +19,7 @@ from .docker_load import load
 
 
 class KnownImages:
-    """What has been looked up of images, none of which but their tags can change.
+    """What has been looked up of images, none of which but their tags and digests can change.
 
     Used by several threads: what two of them look up at once is the same.
     """
@@ -42,7 +42,8 @@ class KnownImages:
             image = self._known.get(row["Id"]) or self._looked_up(client, row["Id"])
             if image is not None:
                 tags = tuple(tag for tag in row.get("RepoTags") or () if tag != "<none>:<none>")
-                found.append(dataclasses.replace(image, tags=tags))
+                digests = tuple(row.get("RepoDigests") or ())
+                found.append(dataclasses.replace(image, tags=tags, digests=digests))
         # What commits make on their way is nobody's, and goes by itself.
         return [one for one in found if one.tags or (untagged and INTERMEDIATE not in one.labels)]
 

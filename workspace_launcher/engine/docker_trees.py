@@ -10,7 +10,7 @@ import posixpath
 import secrets
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 from urllib.parse import quote
 
 from docker.errors import APIError, NotFound
@@ -122,6 +122,26 @@ class Tree:
                     if member.islnk():
                         member.linkname = posixpath.join(above, member.linkname.strip("/"))
                     yield name, member, tar.extractfile(member) if member.isreg() else None
+
+    @contextlib.contextmanager
+    def archive(self) -> Iterator[IO[bytes]]:
+        """Give all of it as one archive, to be read once; what the image has where volumes are declared is in it."""
+        path = f"/containers/{quote(self._container)}/export"
+        answer = self._client.call("GET", path, stream=True, timeout=SECONDS)
+        with contextlib.closing(answer):
+            yield cast("IO[bytes]", _Watched(answer.raw, self._check))
+
+
+class _Watched:
+    """A stream that looks before each read whether anybody waits."""
+
+    def __init__(self, stream: Any, check: Callable[[], None]) -> None:
+        self._stream = stream
+        self._check = check
+
+    def read(self, size: int) -> bytes:
+        self._check()
+        return bytes(self._stream.read(size))
 
 
 def remove(client: Client, container: str) -> None:

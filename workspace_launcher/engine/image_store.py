@@ -8,12 +8,13 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from ..engine_models import Credentials, FoundImage, Image
 from ..models import Progress
 from .credential_store import CredentialStore
 
+Taken = TypeVar("Taken")
 ProgressCallback = Callable[[Progress], None]
 """Called on the event loop with how far it is."""
 
@@ -53,6 +54,14 @@ class ImageStore(abc.ABC):
     @abc.abstractmethod
     async def remove_image(self, reference: str) -> None:
         """Remove a reference and what only it kept. ``Conflict`` if a container uses it."""
+
+    @abc.abstractmethod
+    async def read_image(self, image: str, take: Callable[[IO[bytes]], Taken]) -> Taken:
+        """Return what ``take`` makes of an image's whole file system, which it is given as a tar, to be read once.
+
+        Nothing of the image runs. ``take`` is called in a thread. Its reading raises an ``OSError`` once the coroutine is
+        cancelled, which waits for it; our own errors that it raises are raised as they are.
+        """
 
     @abc.abstractmethod
     async def commit_container(

@@ -40,6 +40,7 @@ STATUS: dict[type[errors.LauncherError], int] = {
     errors.RegistryUnreachable: 502,
     errors.CredentialStoreFailed: 500,
     errors.OperationCancelled: 409,
+    errors.NotVerified: 409,
 }
 
 

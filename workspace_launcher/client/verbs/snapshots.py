@@ -40,6 +40,7 @@ SHOWN = 8
         default=[],
         help="store this file although it seems to hold a secret (may be given again)",
     ),
+    argument("--verify", action="store_true", help="see whether it works, before it gets its name"),
     WAIT,
     JSON,
 )
@@ -53,6 +54,7 @@ def commit(terminal: Terminal, options: Namespace) -> None:
         pause=not options.no_pause,
         exclude=options.exclude,
         allow_secrets=options.allow_secret,
+        verify=options.verify,
     )
     if not options.wait:
         terminal.say(f"{workspace.name} is being committed; 'jupyter workspace snapshots' will list it.", operation)
@@ -113,6 +115,7 @@ def snapshots(terminal: Terminal, options: Namespace) -> None:
             ("size", lambda row: size(row.snapshot.size)),
             ("frees", lambda row: size(row.snapshot.unique_size)),
             ("created", lambda row: age(row.snapshot.created)),
+            ("works", lambda row: {True: "yes", False: "no", None: ""}[row.snapshot.verified]),
             ("shared", lambda row: "yes" if row.snapshot.shared else ""),
             ("used by", lambda row: ", ".join(row.used_by)),
             empty="No snapshots. 'jupyter workspace commit NAME' makes one.",
