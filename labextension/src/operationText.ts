@@ -52,6 +52,10 @@ export function titleOf(
       return trans.__('Commit of %1', target);
     case 'rollback':
       return trans.__('Roll back of %1', target);
+    case 'rebuild':
+      return trans.__('Rebuild of %1', target);
+    case 'verify':
+      return trans.__('Verification of %1', target);
     default:
       return `${kind} ${target}`;
   }
@@ -126,6 +130,32 @@ export function rollBackWords(
     cancelled: trans.__('%1 was not rolled back.', name),
     forgotten: trans.__(
       'The server no longer knows how the roll back of %1 went.',
+      name
+    )
+  };
+}
+
+export function rebuildWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Rebuilding %1…', name),
+    done: () => trans.__('%1 was rebuilt and compared.', name),
+    failed: why => trans.__('%1 was not rebuilt: %2', name, why),
+    cancelled: trans.__('The rebuild of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the rebuild of %1 went.',
+      name
+    )
+  };
+}
+
+export function verifyWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Verifying %1…', name),
+    done: () => trans.__('%1 was looked at.', name),
+    failed: why => trans.__('%1 was not verified: %2', name, why),
+    cancelled: trans.__('The verification of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the verification of %1 went.',
       name
     )
   };

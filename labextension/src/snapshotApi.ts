@@ -36,6 +36,16 @@ export class SnapshotApi {
     ).json()) as ISnapshotDiff;
   }
 
+  /** What makes it again, as a zip. */
+  async recipe(snapshot: ISnapshot): Promise<Blob> {
+    return (await this._request(snapshot, '/recipe')).blob();
+  }
+
+  /** Begin to make it again and compare, or to see whether it works. */
+  begin(snapshot: ISnapshot, work: 'rebuild' | 'verify'): Promise<IOperation> {
+    return this._post(snapshot, work, {});
+  }
+
   /** Begin to give a workspace its environment. */
   async rollBack(
     workspace: IWorkspaceKey,

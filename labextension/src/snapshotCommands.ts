@@ -3,7 +3,15 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 
 import { showComparison } from './compare';
 import type { ISnapshot } from './models';
-import { push, removeSnapshot, rollBack, share } from './snapshotActions';
+import {
+  downloadRecipe,
+  push,
+  rebuild,
+  removeSnapshot,
+  rollBack,
+  share,
+  verify
+} from './snapshotActions';
 import { addSubjectCommand } from './subject';
 import type { IContext } from './tokens';
 import { CommandIDs } from './tokens';
@@ -64,6 +72,27 @@ export function addSnapshotCommands(
     trans.__('Roll Back a Workspace to It…'),
     all,
     snapshot => rollBack(context, snapshot)
+  );
+  add(
+    CommandIDs.verifySnapshot,
+    trans.__('Verify Workspace Snapshot'),
+    trans.__('Verify'),
+    own,
+    snapshot => verify(context, snapshot)
+  );
+  add(
+    CommandIDs.rebuildSnapshot,
+    trans.__('Rebuild Workspace Snapshot'),
+    trans.__('Rebuild'),
+    own,
+    snapshot => rebuild(context, snapshot)
+  );
+  add(
+    CommandIDs.recipe,
+    trans.__('Download Recipe of Workspace Snapshot'),
+    trans.__('Download Recipe'),
+    all,
+    snapshot => downloadRecipe(context, snapshot)
   );
   add(
     CommandIDs.shareSnapshot,

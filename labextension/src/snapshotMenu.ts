@@ -8,6 +8,7 @@ import { CommandIDs } from './tokens';
 /** The commands on a snapshot, in groups. */
 const GROUPS = [
   [CommandIDs.launch, CommandIDs.rollBack, CommandIDs.compareSnapshot],
+  [CommandIDs.verifySnapshot, CommandIDs.rebuildSnapshot, CommandIDs.recipe],
   [
     CommandIDs.shareSnapshot,
     CommandIDs.unshareSnapshot,

@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.lab import answer, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
+from tests.browser.test_images import operation
 from tests.engine.server import RunningServer
 
 MIB = 1 << 20
@@ -143,6 +144,38 @@ def test_two_snapshots_are_compared(context: BrowserContext, server: RunningServ
     picture(page, "compare")
     view.get_by_label("Compared with").select_option("base")
     expect(view.get_by_role("status")).to_have_text("The same size · the same packages")
+
+
+def test_what_a_rebuild_and_a_verification_found_is_shown(context: BrowserContext, server: RunningServer) -> None:
+    page = context.new_page()
+    one = snapshot(server.owner, "one")
+    none = {"count": 0, "paths": []}
+    found = {
+        "reproducible": False,
+        "packages": CHANGES["packages"],
+        "files": {"missing": none, "extra": none, "different": {"count": 102, "paths": ["/etc/motd"]}},
+        "error": None,
+    }
+    for kind in ("rebuild", "verify"):
+        answer(page, f"snapshots/one/{kind}", operation(kind, one["reference"], id=kind), status=202)
+    row = load_tree(page, server, one).get_by_role("treeitem")
+    choose_from_menu(page, row, "Rebuild")
+    tell(page, "operation", operation("rebuild", one["reference"], id="rebuild", progress=0.3))
+    expect(row.get_by_role("progressbar")).to_be_visible()
+    ended = {"state": "succeeded", "result": found}
+    tell(page, "operation", operation("rebuild", one["reference"], id="rebuild", **ended))
+    dialog = page.get_by_role("dialog").filter(has_text="Not reproducible")
+    expect(dialog.get_by_role("list", name="Files that differ")).to_contain_text("/etc/motd")
+    expect(dialog).to_contain_text("and 101 more")
+    picture(page, "rebuilt")
+    page.keyboard.press("Escape")
+
+    choose_from_menu(page, row, "Verify")
+    broken = {"verified": False, "problem": "six cannot be imported.", "imported": 3, "log": "ModuleNotFoundError"}
+    ended = {"state": "succeeded", "result": broken}
+    tell(page, "operation", operation("verify", one["reference"], id="verify", **ended))
+    dialog = page.get_by_role("dialog").filter(has_text="Verification of")
+    expect(dialog.get_by_role("alert")).to_have_text("six cannot be imported.")
 
 
 def test_two_generations_and_back(context: BrowserContext, server: RunningServer) -> None:
