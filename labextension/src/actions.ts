@@ -43,8 +43,11 @@ export async function commit(
 ): Promise<void> {
   const { api, notices, trans } = context;
   const title = trans.__('Commit %1', workspace.name);
-  const operation = await askAndCommit(trans, title, request =>
-    api.commit(workspace, request)
+  const operation = await askAndCommit(
+    trans,
+    title,
+    () => api.changes(workspace),
+    request => api.commit(workspace, request)
   );
   if (operation) {
     notices.follow(operation, commitWords(trans, operation), {

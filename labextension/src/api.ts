@@ -1,5 +1,7 @@
 import type { ServerConnection } from '@jupyterlab/services';
 
+import { readChanges } from './changes';
+import type { IChanges } from './environmentModels';
 import type {
   ICommitRequest,
   IFinding,
@@ -61,6 +63,11 @@ export class WorkspaceApi {
     request: ICommitRequest
   ): Promise<IOperation> {
     return this._post(`${pathOf(workspace)}/commit`, request);
+  }
+
+  /** What a commit would keep. */
+  async changes(workspace: IWorkspaceKey): Promise<IChanges> {
+    return readChanges(await this._json(`${pathOf(workspace)}/changes`));
   }
 
   /** Begin to build an image that the server offers. */

@@ -47,7 +47,7 @@ const environment: JupyterFrontEndPlugin<void> = {
         }
         asking = true;
         const title = trans.__('Commit environment');
-        const operation = await askAndCommit(trans, title, request =>
+        const operation = await askAndCommit(trans, title, null, request =>
           api.commit(request)
         ).finally(() => {
           asking = false;

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.lab import answer, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
+from tests.browser.lab import answer, dialog_of, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
 from tests.browser.test_images import operation
 from tests.engine.server import RunningServer
 
@@ -75,6 +76,70 @@ def load_tree(page: Page, server: RunningServer, *snapshots: dict[str, Any]) -> 
     for one in snapshots:
         tell(page, "snapshot", one)
     return tree_of(page)
+
+
+def test_a_commit_waits_until_each_secret_is_decided(context: BrowserContext, server: RunningServer) -> None:
+    server.launch(name="first")
+    where = f"workspaces/{server.owner}/first"
+    page = context.new_page()
+    answer(page, f"{where}/changes", CHANGES)
+    refusal = {"message": "Say of each of these whether it is kept: /root/.netrc.", "reason": "secrets"}
+    asked = answer(page, f"{where}/commit", refusal, status=409)
+    load_lab(page, server)
+    row = open_sidebar(page).get_by_role("listitem", name="first")
+    row.get_by_role("button", name="Commit", exact=True).click()
+    dialog = dialog_of(page, "Tag")
+    commit = dialog.get_by_role("button", name="Commit", exact=True)
+    expect(dialog.get_by_text("Keeps 530 MiB")).to_be_visible()
+    expect(commit).to_be_disabled()
+    picture(page, "commit-preview")
+    page.keyboard.press("Enter")
+    assert asked == []
+
+    dialog.get_by_role("radiogroup", name=KEY).get_by_label("Exclude").check()
+    expect(dialog.get_by_text("Keeps 529 MiB of 530 MiB")).to_be_visible()
+    expect(commit).to_be_disabled()
+    dialog.get_by_role("radiogroup", name="/home/workspace/.netrc").get_by_label("Allow").check()
+    expect(commit).to_be_enabled()
+
+    caches = dialog.get_by_role("group", name="Caches")
+    caches.get_by_role("button", name="800 files").press("Enter")
+    caches.get_by_role("checkbox", name="/home/workspace/.cache/pip").uncheck()
+    expect(dialog.get_by_text("Keeps 29 MiB of 530 MiB")).to_be_visible()
+    assert caches.get_by_role("checkbox", name="Caches").evaluate("box => box.indeterminate")
+    caches.get_by_role("checkbox", name="Caches").click()
+    dialog.get_by_role("button", name="Packages: 1 added, 1 changed").press("Enter")
+    expect(dialog.get_by_role("row", name="less")).to_contain_text("590")
+    dialog.get_by_label("Verify before tagging").check()
+    picture(page, "commit-decided")
+    dialog.get_by_label("Tag", exact=True).fill("small")
+    page.keyboard.press("Enter")
+
+    # What the server refuses is said, and what was chosen stays.
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("/root/.netrc")
+    dialog = dialog_of(page, "Tag")
+    expect(dialog.get_by_role("radiogroup", name=KEY).get_by_label("Exclude")).to_be_checked()
+    body = json.loads(asked[0].removeprefix("POST "))
+    assert body["verify"] is True
+    assert body["allow_secrets"] == ["/home/workspace/.netrc"]
+    assert sorted(body["exclude"]) == sorted([KEY, "/home/workspace/.cache/pip", "/var/cache/apt"])
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_commit_goes_on_where_nothing_can_be_shown_of_it(context: BrowserContext, server: RunningServer) -> None:
+    server.launch(name="first")
+    page = context.new_page()
+    trouble = {"message": "The engine does not answer.", "reason": "engine_unavailable"}
+    answer(page, f"workspaces/{server.owner}/first/changes", trouble, status=503)
+    load_lab(page, server)
+    row = open_sidebar(page).get_by_role("listitem", name="first")
+    row.get_by_role("button", name="Commit", exact=True).click()
+    dialog = dialog_of(page, "Tag")
+    expect(dialog.get_by_text("What would be kept cannot be shown: The engine does not answer.")).to_be_visible()
+    dialog.get_by_label("Tag", exact=True).fill("blind")
+    page.keyboard.press("Enter")
+    expect(tree_of(page).get_by_role("treeitem", name=f"{server.owner}/first:blind")).to_be_visible()
 
 
 def test_the_tree_is_walked_by_keys(context: BrowserContext, server: RunningServer) -> None:

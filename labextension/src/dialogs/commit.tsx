@@ -2,26 +2,40 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import type { IChoices } from '../changes';
+import { NO_CHOICES } from '../changes';
+import type { IChanges } from '../environmentModels';
 import type { ICommitRequest } from '../models';
 import { Problem, TextField } from './fields';
 import { Form } from './form';
+import { Preview } from './preview';
 
 export interface ICommitValues {
   tag?: string;
   message?: string;
+  verify?: boolean;
+  choices?: IChoices;
 }
 
-/** Ask what to call a commit; null where the user thinks better of it. */
+/** What the server says that a commit would keep. */
+export type LoadChanges = () => Promise<IChanges>;
+
+/**
+ * Ask what to call a commit and what of the changes to keep; null where the user thinks better of it.
+ *
+ * Without `load`, what would be kept is not shown.
+ */
 export async function askCommit(
   trans: TranslationBundle,
   title: string,
+  load: LoadChanges | null,
   initial: ICommitValues,
   problem: string
 ): Promise<ICommitValues | null> {
   const result = await showDialog<ICommitValues>({
     title,
     body: new Form(initial, (values, change) => (
-      <>
+      <div className="wl-Commit">
         <Problem text={problem} />
         <p className="wl-Form-lead">
           {trans.__(
@@ -46,7 +60,32 @@ export async function askCommit(
             change({ message });
           }}
         />
-      </>
+        <label
+          className="wl-Check"
+          title={trans.__(
+            'Starts a lab from it and imports its packages first'
+          )}
+        >
+          <input
+            type="checkbox"
+            checked={values.verify ?? false}
+            onChange={event => {
+              change({ verify: event.target.checked });
+            }}
+          />
+          {trans.__('Verify before tagging')}
+        </label>
+        {load && (
+          <Preview
+            trans={trans}
+            load={load}
+            choices={values.choices ?? NO_CHOICES}
+            onChange={choices => {
+              change({ choices });
+            }}
+          />
+        )}
+      </div>
     )),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
@@ -60,5 +99,12 @@ export async function askCommit(
 export function commitRequest(values: ICommitValues): ICommitRequest {
   const tag = values.tag?.trim();
   const message = values.message?.trim();
-  return { ...(tag && { tag }), ...(message && { message }) };
+  const { excluded, allowed } = values.choices ?? NO_CHOICES;
+  return {
+    ...(tag && { tag }),
+    ...(message && { message }),
+    ...(excluded.length > 0 && { exclude: excluded }),
+    ...(allowed.length > 0 && { allow_secrets: allowed }),
+    ...(values.verify && { verify: true })
+  };
 }
