@@ -30,16 +30,21 @@ export interface ISnapshotDiff {
 /** Changes of one kind in a workspace. */
 export interface IChangeGroup {
   readonly kind: string;
-  /** What can be left out. */
-  readonly paths: readonly IChangedPath[];
+  /** What to leave out where nothing of it is to be kept. */
+  readonly paths: readonly string[];
   readonly size: number;
   /** Files and directories. */
   readonly entries: number;
+  /** What can be left out by itself, the biggest first. */
+  readonly items: readonly IChangedItem[];
+  /** How many more of those there are. */
+  readonly truncated: number;
 }
 
-export interface IChangedPath {
+export interface IChangedItem {
   readonly path: string;
   readonly size: number;
+  readonly entries: number;
 }
 
 /** Something that looks like a secret, and the rule that says so. */
@@ -54,6 +59,8 @@ export interface IChanges {
   readonly groups: readonly IChangeGroup[];
   readonly packages: IPackageDifference;
   readonly secrets: readonly ISecret[];
+  /** What could not be looked at, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** Paths that differ: how many, and the first of them. */

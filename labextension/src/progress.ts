@@ -1,7 +1,7 @@
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import * as React from 'react';
 
+import { showText } from './dialogs/text';
 import type { IOperation } from './models';
 import type { IWords } from './operationText';
 import { amount } from './operationText';
@@ -143,11 +143,7 @@ export function logAction(
       callback: event => {
         // The notification stays, so that the log can be shown again.
         event.preventDefault();
-        void showDialog({
-          title: trans.__('Log'),
-          body: React.createElement('pre', { className: 'wl-Log' }, text),
-          buttons: [Dialog.okButton({ label: trans.__('Close') })]
-        });
+        void showText(trans, trans.__('Log'), text);
       }
     }
   ];

@@ -1,17 +1,10 @@
 import { askUntilTaken } from './ask';
 import { confirmRemovalOf } from './dialogs/confirm';
-import { showReproduction, showVerification } from './dialogs/proof';
 import { askPush } from './dialogs/push';
 import { askRollBack } from './dialogs/rollBack';
-import type { IReproduction, IVerification } from './environmentModels';
-import type { IOperation, ISnapshot } from './models';
+import type { ISnapshot } from './models';
 import { keyOf } from './models';
-import {
-  pushWords,
-  rebuildWords,
-  rollBackWords,
-  verifyWords
-} from './operationText';
+import { pushWords, rollBackWords, squashWords } from './operationText';
 import { formatSize } from './text';
 import type { IContext } from './tokens';
 
@@ -78,52 +71,14 @@ export async function share(
   );
 }
 
-/** Have the browser save what makes a snapshot again. */
-export async function downloadRecipe(
-  context: IContext,
-  snapshot: ISnapshot
-): Promise<void> {
-  const zip = await context.api.snapshots.recipe(snapshot);
-  const address = URL.createObjectURL(zip);
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = `${snapshot.reference.replace(/[^\w.-]+/g, '-')}-recipe.zip`;
-  link.click();
-  URL.revokeObjectURL(address);
-}
-
-/** Make a snapshot again by its recipe, and show what differs. */
-export async function rebuild(
+/** Make one layer of all that a snapshot has over its base. */
+export async function squash(
   context: IContext,
   snapshot: ISnapshot
 ): Promise<void> {
   const { api, notices, trans } = context;
-  const { reference } = snapshot;
-  const operation = await api.snapshots.begin(snapshot, 'rebuild');
-  notices.follow(operation, rebuildWords(trans, reference), {
-    then: ended => {
-      if (isResult<IReproduction>(ended, 'reproducible')) {
-        void showReproduction(trans, reference, ended.result);
-      }
-    }
-  });
-}
-
-/** See whether a snapshot works, and show why where it does not. */
-export async function verify(
-  context: IContext,
-  snapshot: ISnapshot
-): Promise<void> {
-  const { api, notices, trans } = context;
-  const { reference } = snapshot;
-  const operation = await api.snapshots.begin(snapshot, 'verify');
-  notices.follow(operation, verifyWords(trans, reference), {
-    then: ended => {
-      if (isResult<IVerification>(ended, 'verified')) {
-        void showVerification(trans, reference, ended.result);
-      }
-    }
-  });
+  const operation = await api.snapshots.begin(snapshot, 'squash');
+  notices.follow(operation, squashWords(trans, snapshot.reference));
 }
 
 export async function removeSnapshot(
@@ -143,12 +98,4 @@ export async function removeSnapshot(
   if (await confirmRemovalOf(trans, snapshot.reference, text)) {
     await api.snapshots.remove(snapshot);
   }
-}
-
-function isResult<T>(
-  operation: IOperation,
-  field: keyof T & string
-): operation is IOperation & { readonly result: T } {
-  const { result } = operation;
-  return typeof result === 'object' && result !== null && field in result;
 }

@@ -4,14 +4,18 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 import { showComparison } from './compare';
 import type { ISnapshot } from './models';
 import {
-  downloadRecipe,
   push,
-  rebuild,
   removeSnapshot,
   rollBack,
   share,
-  verify
+  squash
 } from './snapshotActions';
+import {
+  downloadRecipe,
+  exportSnapshot,
+  importSnapshot
+} from './snapshotFiles';
+import { rebuild, showVerificationLog, verify } from './snapshotProof';
 import { addSubjectCommand } from './subject';
 import type { IContext } from './tokens';
 import { CommandIDs } from './tokens';
@@ -22,7 +26,7 @@ export function addSnapshotCommands(
   context: IContext,
   palette: ICommandPalette | null
 ): void {
-  const { api, store, trans } = context;
+  const { api, commands, store, trans } = context;
   let me: string | undefined;
   api.info().then(
     info => {
@@ -81,6 +85,13 @@ export function addSnapshotCommands(
     snapshot => verify(context, snapshot)
   );
   add(
+    CommandIDs.verificationLog,
+    trans.__('Show Verification Log of Workspace Snapshot'),
+    trans.__('View Log'),
+    () => own().filter(({ verified }) => typeof verified === 'boolean'),
+    snapshot => showVerificationLog(context, snapshot)
+  );
+  add(
     CommandIDs.rebuildSnapshot,
     trans.__('Rebuild Workspace Snapshot'),
     trans.__('Rebuild'),
@@ -116,10 +127,35 @@ export function addSnapshotCommands(
     snapshot => push(context, snapshot)
   );
   add(
+    CommandIDs.exportSnapshot,
+    trans.__('Export Workspace Snapshot'),
+    trans.__('Export'),
+    all,
+    snapshot => {
+      exportSnapshot(context, snapshot);
+    }
+  );
+  add(
+    CommandIDs.squashSnapshot,
+    trans.__('Squash Workspace Snapshot'),
+    trans.__('Squash'),
+    own,
+    snapshot => squash(context, snapshot)
+  );
+  add(
     CommandIDs.removeSnapshot,
     trans.__('Remove Workspace Snapshot'),
     trans.__('Remove…'),
     own,
     snapshot => removeSnapshot(context, snapshot)
   );
+
+  commands.addCommand(CommandIDs.importSnapshot, {
+    label: trans.__('Import Workspace Snapshot…'),
+    execute: () => importSnapshot(context)
+  });
+  palette?.addItem({
+    command: CommandIDs.importSnapshot,
+    category: trans.__('Workspaces')
+  });
 }

@@ -8,13 +8,19 @@ import { CommandIDs } from './tokens';
 /** The commands on a snapshot, in groups. */
 const GROUPS = [
   [CommandIDs.launch, CommandIDs.rollBack, CommandIDs.compareSnapshot],
-  [CommandIDs.verifySnapshot, CommandIDs.rebuildSnapshot, CommandIDs.recipe],
+  [
+    CommandIDs.verifySnapshot,
+    CommandIDs.verificationLog,
+    CommandIDs.rebuildSnapshot,
+    CommandIDs.recipe
+  ],
   [
     CommandIDs.shareSnapshot,
     CommandIDs.unshareSnapshot,
-    CommandIDs.pushSnapshot
+    CommandIDs.pushSnapshot,
+    CommandIDs.exportSnapshot
   ],
-  [CommandIDs.removeSnapshot]
+  [CommandIDs.squashSnapshot, CommandIDs.removeSnapshot]
 ];
 
 /** Show what can be done with a snapshot, below something; where that had the focus it gets it back. */

@@ -1,8 +1,7 @@
-"""Snapshots as a tree: what a commit would keep, what differs, rolling back, proof: by clicks and keys."""
+"""Snapshots as a tree: what differs, rolling back, proof, files: by clicks and keys."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -12,31 +11,10 @@ from tests.browser.test_images import operation
 from tests.engine.server import RunningServer
 
 MIB = 1 << 20
-KEY = "/home/workspace/.aws/credentials"
-CHANGES: dict[str, Any] = {
-    "size": 530 * MIB,
-    "groups": [
-        {"kind": "pip", "paths": [{"path": "/opt/conda/lib/six.py", "size": 9 * MIB}], "size": 9 * MIB, "entries": 12},
-        {
-            "kind": "caches",
-            "paths": [
-                {"path": "/home/workspace/.cache/pip", "size": 500 * MIB},
-                {"path": "/var/cache/apt", "size": 20 * MIB},
-            ],
-            "size": 520 * MIB,
-            "entries": 800,
-        },
-        {"kind": "home", "paths": [{"path": KEY, "size": MIB}], "size": MIB, "entries": 1},
-    ],
-    "packages": {
-        "added": [{"manager": "pip", "name": "six", "version": "1.17.0", "source": ""}],
-        "removed": [],
-        "changed": [{"manager": "apt", "name": "less", "before": "590", "after": "643"}],
-    },
-    "secrets": [
-        {"path": KEY, "rule": "AWS access key"},
-        {"path": "/home/workspace/.netrc", "rule": ".netrc"},
-    ],
+PACKAGES: dict[str, Any] = {
+    "added": [{"manager": "pip", "name": "six", "version": "1.17.0", "source": ""}],
+    "removed": [],
+    "changed": [{"manager": "apt", "name": "less", "before": "590", "after": "643"}],
 }
 
 
@@ -52,6 +30,7 @@ def snapshot(owner: str, tag: str, parent: str | None = None, **changes: Any) ->
         "created": "2026-11-25T10:00:00.000Z",
         "size": 900 * MIB,
         "unique_size": 12 * MIB,
+        "layers": 24,
         "packages": 120,
         "verified": None,
         "shared": False,
@@ -76,70 +55,6 @@ def load_tree(page: Page, server: RunningServer, *snapshots: dict[str, Any]) -> 
     for one in snapshots:
         tell(page, "snapshot", one)
     return tree_of(page)
-
-
-def test_a_commit_waits_until_each_secret_is_decided(context: BrowserContext, server: RunningServer) -> None:
-    server.launch(name="first")
-    where = f"workspaces/{server.owner}/first"
-    page = context.new_page()
-    answer(page, f"{where}/changes", CHANGES)
-    refusal = {"message": "Say of each of these whether it is kept: /root/.netrc.", "reason": "secrets"}
-    asked = answer(page, f"{where}/commit", refusal, status=409)
-    load_lab(page, server)
-    row = open_sidebar(page).get_by_role("listitem", name="first")
-    row.get_by_role("button", name="Commit", exact=True).click()
-    dialog = dialog_of(page, "Tag")
-    commit = dialog.get_by_role("button", name="Commit", exact=True)
-    expect(dialog.get_by_text("Keeps 530 MiB")).to_be_visible()
-    expect(commit).to_be_disabled()
-    picture(page, "commit-preview")
-    page.keyboard.press("Enter")
-    assert asked == []
-
-    dialog.get_by_role("radiogroup", name=KEY).get_by_label("Exclude").check()
-    expect(dialog.get_by_text("Keeps 529 MiB of 530 MiB")).to_be_visible()
-    expect(commit).to_be_disabled()
-    dialog.get_by_role("radiogroup", name="/home/workspace/.netrc").get_by_label("Allow").check()
-    expect(commit).to_be_enabled()
-
-    caches = dialog.get_by_role("group", name="Caches")
-    caches.get_by_role("button", name="800 files").press("Enter")
-    caches.get_by_role("checkbox", name="/home/workspace/.cache/pip").uncheck()
-    expect(dialog.get_by_text("Keeps 29 MiB of 530 MiB")).to_be_visible()
-    assert caches.get_by_role("checkbox", name="Caches").evaluate("box => box.indeterminate")
-    caches.get_by_role("checkbox", name="Caches").click()
-    dialog.get_by_role("button", name="Packages: 1 added, 1 changed").press("Enter")
-    expect(dialog.get_by_role("row", name="less")).to_contain_text("590")
-    dialog.get_by_label("Verify before tagging").check()
-    picture(page, "commit-decided")
-    dialog.get_by_label("Tag", exact=True).fill("small")
-    page.keyboard.press("Enter")
-
-    # What the server refuses is said, and what was chosen stays.
-    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("/root/.netrc")
-    dialog = dialog_of(page, "Tag")
-    expect(dialog.get_by_role("radiogroup", name=KEY).get_by_label("Exclude")).to_be_checked()
-    body = json.loads(asked[0].removeprefix("POST "))
-    assert body["verify"] is True
-    assert body["allow_secrets"] == ["/home/workspace/.netrc"]
-    assert sorted(body["exclude"]) == sorted([KEY, "/home/workspace/.cache/pip", "/var/cache/apt"])
-    page.keyboard.press("Escape")
-    expect(dialog).to_have_count(0)
-
-
-def test_a_commit_goes_on_where_nothing_can_be_shown_of_it(context: BrowserContext, server: RunningServer) -> None:
-    server.launch(name="first")
-    page = context.new_page()
-    trouble = {"message": "The engine does not answer.", "reason": "engine_unavailable"}
-    answer(page, f"workspaces/{server.owner}/first/changes", trouble, status=503)
-    load_lab(page, server)
-    row = open_sidebar(page).get_by_role("listitem", name="first")
-    row.get_by_role("button", name="Commit", exact=True).click()
-    dialog = dialog_of(page, "Tag")
-    expect(dialog.get_by_text("What would be kept cannot be shown: The engine does not answer.")).to_be_visible()
-    dialog.get_by_label("Tag", exact=True).fill("blind")
-    page.keyboard.press("Enter")
-    expect(tree_of(page).get_by_role("treeitem", name=f"{server.owner}/first:blind")).to_be_visible()
 
 
 def test_the_tree_is_walked_by_keys(context: BrowserContext, server: RunningServer) -> None:
@@ -195,7 +110,7 @@ def test_the_tree_is_walked_by_keys(context: BrowserContext, server: RunningServ
 def test_two_snapshots_are_compared(context: BrowserContext, server: RunningServer) -> None:
     page = context.new_page()
     owner = server.owner
-    differs = {"packages": CHANGES["packages"], "size": -3 * MIB}
+    differs = {"packages": PACKAGES, "size": -3 * MIB}
     same = {"packages": {"added": [], "removed": [], "changed": []}, "size": 0}
     for against, diff in (("one", differs), ("base", same)):
         answer(page, rf"snapshots/two/diff\?against={against}&\d+", diff)
@@ -217,7 +132,7 @@ def test_what_a_rebuild_and_a_verification_found_is_shown(context: BrowserContex
     none = {"count": 0, "paths": []}
     found = {
         "reproducible": False,
-        "packages": CHANGES["packages"],
+        "packages": PACKAGES,
         "files": {"missing": none, "extra": none, "different": {"count": 102, "paths": ["/etc/motd"]}},
         "error": None,
     }

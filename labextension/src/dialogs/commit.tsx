@@ -3,11 +3,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { IChoices } from '../changes';
-import { NO_CHOICES } from '../changes';
-import type { IChanges } from '../environmentModels';
+import { NO_CHOICES, isExcluded } from '../changes';
 import type { ICommitRequest } from '../models';
 import { Problem, TextField } from './fields';
 import { Form } from './form';
+import type { IPreview } from './preview';
 import { Preview } from './preview';
 
 export interface ICommitValues {
@@ -17,18 +17,11 @@ export interface ICommitValues {
   choices?: IChoices;
 }
 
-/** What the server says that a commit would keep. */
-export type LoadChanges = () => Promise<IChanges>;
-
-/**
- * Ask what to call a commit and what of the changes to keep; null where the user thinks better of it.
- *
- * Without `load`, what would be kept is not shown.
- */
+/** Ask what to call a commit and what of the changes to keep; null where the user thinks better of it. */
 export async function askCommit(
   trans: TranslationBundle,
   title: string,
-  load: LoadChanges | null,
+  preview: IPreview,
   initial: ICommitValues,
   problem: string
 ): Promise<ICommitValues | null> {
@@ -75,16 +68,14 @@ export async function askCommit(
           />
           {trans.__('Verify before tagging')}
         </label>
-        {load && (
-          <Preview
-            trans={trans}
-            load={load}
-            choices={values.choices ?? NO_CHOICES}
-            onChange={choices => {
-              change({ choices });
-            }}
-          />
-        )}
+        <Preview
+          {...preview}
+          trans={trans}
+          choices={values.choices ?? NO_CHOICES}
+          onChange={choices => {
+            change({ choices });
+          }}
+        />
       </div>
     )),
     buttons: [
@@ -100,11 +91,12 @@ export function commitRequest(values: ICommitValues): ICommitRequest {
   const tag = values.tag?.trim();
   const message = values.message?.trim();
   const { excluded, allowed } = values.choices ?? NO_CHOICES;
+  const kept = allowed.filter(path => !isExcluded(path, excluded));
   return {
     ...(tag && { tag }),
     ...(message && { message }),
     ...(excluded.length > 0 && { exclude: excluded }),
-    ...(allowed.length > 0 && { allow_secrets: allowed }),
+    ...(kept.length > 0 && { allow_secrets: kept }),
     ...(values.verify && { verify: true })
   };
 }

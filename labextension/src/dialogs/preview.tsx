@@ -2,17 +2,25 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { IChoices } from '../changes';
-import { choose, isExcluded, remaining, total } from '../changes';
+import { rulesOf, total } from '../changes';
 import { Disclosure } from '../disclosure';
-import type { IChangeGroup, IChanges } from '../environmentModels';
-import { PackageTable, packageCount } from '../packages';
+import type { IChanges, ISecret } from '../environmentModels';
+import { PackageTable, packageCount, packageRows } from '../packages';
 import { sentence } from '../request';
 import { formatSize } from '../text';
-import type { LoadChanges } from './commit';
+import { ChangeGroup } from './changeGroup';
 import { Secrets } from './secrets';
 
-/** Paths of a group that are listed: who has more of them unticks the group. */
-const LISTED = 200;
+/** Where what a commit would keep comes from. */
+export interface IPreview {
+  /** What the server says of it; null where it cannot say. */
+  readonly load: () => Promise<IChanges | null>;
+  /** What looks like a secret and was not decided when the server was asked to commit. */
+  readonly secrets: readonly ISecret[];
+}
+
+/** Packages that are shown at once. */
+const FEW = 6;
 
 interface IChosenProps {
   readonly trans: TranslationBundle;
@@ -22,12 +30,14 @@ interface IChosenProps {
 
 /** What a commit would keep, to choose from; loaded when it is shown. */
 export function Preview(
-  props: IChosenProps & { readonly load: LoadChanges }
-): React.ReactElement {
-  const { load, trans, choices } = props;
-  const [changes, setChanges] = React.useState<IChanges>();
+  props: IChosenProps & IPreview
+): React.ReactElement | null {
+  const { load, secrets, trans, choices, onChange } = props;
+  const [changes, setChanges] = React.useState<IChanges | null>();
   const [problem, setProblem] = React.useState('');
   const section = React.useRef<HTMLElement>(null);
+  const loading = changes === undefined && !problem;
+  const rules = rulesOf(secrets, changes?.secrets ?? []);
 
   React.useEffect(() => {
     let current = true;
@@ -53,14 +63,17 @@ export function Preview(
     section.current?.dispatchEvent(new Event('input', { bubbles: true }));
   }, [changes, choices]);
 
+  if (changes === null && rules.size === 0) {
+    return null;
+  }
   return (
     <section
       ref={section}
       className="wl-Preview"
       aria-label={trans.__('What would be kept')}
-      aria-busy={!changes && !problem}
+      aria-busy={loading}
     >
-      {!changes && !problem && (
+      {loading && (
         <p className="wl-Preview-total" role="status">
           {trans.__('Looking at what has changed…')}
         </p>
@@ -70,18 +83,29 @@ export function Preview(
           {trans.__('What would be kept cannot be shown: %1', problem)}
         </p>
       )}
+      {changes && <Total changes={changes} trans={trans} choices={choices} />}
+      {rules.size > 0 && (
+        <Secrets
+          rules={rules}
+          trans={trans}
+          choices={choices}
+          onChange={onChange}
+        />
+      )}
       {changes && <Changes {...props} changes={changes} />}
     </section>
   );
 }
 
-function Changes(
-  props: IChosenProps & { readonly changes: IChanges }
-): React.ReactElement {
-  const { changes, trans, choices, onChange } = props;
-  const { groups, packages, secrets, size } = changes;
+/** How much is kept of how much, and what is not known of it. */
+function Total(props: {
+  readonly changes: IChanges;
+  readonly trans: TranslationBundle;
+  readonly choices: IChoices;
+}): React.ReactElement {
+  const { changes, trans, choices } = props;
+  const { notes, size } = changes;
   const left = total(changes, choices);
-  const count = packageCount(packages, trans);
   return (
     <>
       <p className="wl-Preview-total" role="status">
@@ -89,152 +113,43 @@ function Changes(
           ? trans.__('Keeps %1', formatSize(size))
           : trans.__('Keeps %1 of %2', formatSize(left), formatSize(size))}
       </p>
-      {secrets.length > 0 && (
-        <Secrets
-          secrets={secrets}
-          trans={trans}
-          choices={choices}
-          onChange={onChange}
-        />
-      )}
-      {groups.map(group => (
-        <Group
-          key={group.kind}
-          group={group}
-          trans={trans}
-          choices={choices}
-          onChange={onChange}
-        />
+      {notes.map(note => (
+        <p key={note} className="wl-Preview-note">
+          {note}
+        </p>
       ))}
+    </>
+  );
+}
+
+function Changes(
+  props: IChosenProps & { readonly changes: IChanges }
+): React.ReactElement {
+  const { changes, trans, choices, onChange } = props;
+  const { groups, packages } = changes;
+  const count = packageCount(packages, trans);
+  return (
+    <>
+      {groups
+        // Of each secret it is asked above.
+        .filter(({ kind }) => kind !== 'secrets')
+        .map(group => (
+          <ChangeGroup
+            key={group.kind}
+            group={group}
+            trans={trans}
+            choices={choices}
+            onChange={onChange}
+          />
+        ))}
       {count && (
-        <Disclosure label={trans.__('Packages: %1', count)}>
+        <Disclosure
+          label={trans.__('Packages: %1', count)}
+          open={packageRows(packages) <= FEW}
+        >
           <PackageTable difference={packages} trans={trans} />
         </Disclosure>
       )}
     </>
   );
-}
-
-function Group(
-  props: IChosenProps & { readonly group: IChangeGroup }
-): React.ReactElement {
-  const { group, trans, choices, onChange } = props;
-  const { entries, kind, paths, size } = group;
-  const out = paths.filter(({ path }) => isExcluded(path, choices.excluded));
-  const label = kindWords(kind, trans);
-  const left = remaining(group, choices);
-  const whole = paths.length > 0 && out.length === paths.length;
-  return (
-    <div className="wl-Group" role="group" aria-label={label}>
-      <Tick
-        label={label}
-        ticked={!whole}
-        partly={out.length > 0 && !whole}
-        disabled={paths.length === 0}
-        onChange={keep => {
-          onChange(
-            choose(
-              choices,
-              paths.map(({ path }) => path),
-              keep
-            )
-          );
-        }}
-      >
-        <span className="wl-Group-size">
-          {left === size || whole
-            ? formatSize(size)
-            : trans.__('%1 of %2', formatSize(left), formatSize(size))}
-        </span>
-      </Tick>
-      {paths.length > 0 && (
-        <Disclosure
-          label={trans._n('%1 file', '%1 files', entries || paths.length)}
-        >
-          <ul className="wl-List wl-Group-paths">
-            {paths.slice(0, LISTED).map(({ path, size: own }) => (
-              <li key={path}>
-                <Tick
-                  label={path}
-                  ticked={!isExcluded(path, choices.excluded)}
-                  onChange={keep => {
-                    onChange(choose(choices, [path], keep));
-                  }}
-                >
-                  {own > 0 && (
-                    <span className="wl-Group-size">{formatSize(own)}</span>
-                  )}
-                </Tick>
-              </li>
-            ))}
-            {paths.length > LISTED && (
-              <li className="wl-Field-hint">
-                {trans.__('and %1 more', paths.length - LISTED)}
-              </li>
-            )}
-          </ul>
-        </Disclosure>
-      )}
-    </div>
-  );
-}
-
-interface ITickProps {
-  readonly label: string;
-  readonly ticked: boolean;
-  /** Whether some of what it stands for is ticked, and some not. */
-  readonly partly?: boolean;
-  readonly disabled?: boolean;
-  readonly onChange: (ticked: boolean) => void;
-  readonly children?: React.ReactNode;
-}
-
-function Tick(props: ITickProps): React.ReactElement {
-  const { label, ticked, partly = false, disabled, onChange } = props;
-  const box = React.useRef<HTMLInputElement>(null);
-  React.useEffect(() => {
-    if (box.current) {
-      box.current.indeterminate = partly;
-    }
-  }, [partly]);
-  return (
-    <label className="wl-Check wl-Tick">
-      <input
-        ref={box}
-        type="checkbox"
-        aria-label={label}
-        checked={ticked}
-        disabled={disabled}
-        onChange={event => {
-          onChange(event.target.checked);
-        }}
-      />
-      <span className="wl-Tick-label">{label}</span>
-      {props.children}
-    </label>
-  );
-}
-
-function kindWords(kind: string, trans: TranslationBundle): string {
-  switch (kind) {
-    case 'pip':
-      return trans.__('Python packages (pip)');
-    case 'conda':
-      return trans.__('Conda packages');
-    case 'apt':
-      return trans.__('System packages (apt)');
-    case 'cache':
-    case 'caches':
-      return trans.__('Caches');
-    case 'home':
-      return trans.__('Home directory');
-    case 'data':
-      return trans.__('Data files');
-    case 'secrets':
-      return trans.__('Suspected secrets');
-    case 'other':
-      return trans.__('Other files');
-    default:
-      return kind;
-  }
 }

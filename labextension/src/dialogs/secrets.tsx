@@ -3,10 +3,10 @@ import * as React from 'react';
 
 import type { IChoices } from '../changes';
 import { choose, decide, isExcluded } from '../changes';
-import type { ISecret } from '../environmentModels';
 
 export interface ISecretsProps {
-  readonly secrets: readonly ISecret[];
+  /** The paths, and why each looks like one. */
+  readonly rules: ReadonlyMap<string, readonly string[]>;
   readonly trans: TranslationBundle;
   readonly choices: IChoices;
   readonly onChange: (choices: IChoices) => void;
@@ -14,17 +14,13 @@ export interface ISecretsProps {
 
 /** What looks like secrets: the user says of each whether it is kept. */
 export function Secrets(props: ISecretsProps): React.ReactElement {
-  const { trans, choices, onChange } = props;
-  const rules = new Map<string, string[]>();
-  for (const { path, rule } of props.secrets) {
-    rules.set(path, [...(rules.get(path) ?? []), rule]);
-  }
+  const { rules, trans, choices, onChange } = props;
   return (
     <fieldset className="wl-Secrets">
       <legend>{trans.__('These look like secrets')}</legend>
       <p className="wl-Secrets-lead">
         {trans.__(
-          'Whoever gets the image can read what is kept. Say of each what is to happen.'
+          'Whoever gets the image can read what is kept: exclude or allow each.'
         )}
         {rules.size > 1 && (
           <button
@@ -74,7 +70,7 @@ function Secret(props: ISecretProps): React.ReactElement {
   return (
     <div className="wl-Secret" role="radiogroup" aria-label={path}>
       <span className="wl-Secret-path">
-        {path} <span className="wl-Field-hint">{rule}</span>
+        {path} <span className="wl-Field-hint">{rule.replace(/_/g, ' ')}</span>
       </span>
       {answers.map(([label, keep, chosen]) => (
         <label key={label} className="wl-Check">
