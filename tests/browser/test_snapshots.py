@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.lab import answer, dialog_of, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
+from tests.browser.lab import answer, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
 from tests.browser.test_images import operation
 from tests.engine.server import RunningServer
 
