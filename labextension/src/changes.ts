@@ -2,42 +2,53 @@ import type { IChangeGroup, IChanges, ISecret } from './environmentModels';
 
 /** What the user has said of what would be kept. */
 export interface IChoices {
+  /** Kinds of changes that are left out. */
+  readonly kinds: readonly string[];
   /** Paths that are left out, with what lies below them. */
-  readonly excluded: readonly string[];
+  readonly paths: readonly string[];
   /** Paths of suspected secrets that are kept all the same. */
   readonly allowed: readonly string[];
 }
 
-export const NO_CHOICES: IChoices = { excluded: [], allowed: [] };
+export const NO_CHOICES: IChoices = { kinds: [], paths: [], allowed: [] };
 
 /** Whether a path, or a directory that it lies in, is left out. */
-export function isExcluded(path: string, excluded: readonly string[]): boolean {
-  return excluded.some(out => path === out || path.startsWith(`${out}/`));
-}
+export type IsOut = (path: string) => boolean;
 
-/** Whether all of a group is left out. */
-export function isLeftOut(group: IChangeGroup, choices: IChoices): boolean {
-  const { paths } = group;
-  return (
-    paths.length > 0 && paths.every(path => isExcluded(path, choices.excluded))
-  );
+export function outOf(
+  groups: readonly IChangeGroup[],
+  choices: IChoices
+): IsOut {
+  const out = new Set(choices.paths);
+  for (const { kind, paths } of groups) {
+    if (choices.kinds.includes(kind)) {
+      paths.forEach(path => out.add(path));
+    }
+  }
+  return path => {
+    for (let at = path; at; at = at.slice(0, at.lastIndexOf('/'))) {
+      if (out.has(at)) {
+        return true;
+      }
+    }
+    return false;
+  };
 }
 
 /** Bytes that remain of a group. */
-export function remaining(group: IChangeGroup, choices: IChoices): number {
-  if (isLeftOut(group, choices)) {
+export function remaining(group: IChangeGroup, isOut: IsOut): number {
+  const { items, paths, size } = group;
+  if (paths.every(isOut)) {
     return 0;
   }
-  const out = group.items.filter(({ path }) =>
-    isExcluded(path, choices.excluded)
-  );
-  return Math.max(0, group.size - out.reduce((sum, one) => sum + one.size, 0));
+  const out = items.filter(({ path }) => isOut(path));
+  return Math.max(0, size - out.reduce((sum, one) => sum + one.size, 0));
 }
 
 /** Bytes that remain of it all. */
-export function total(changes: IChanges, choices: IChoices): number {
+export function total(changes: IChanges, isOut: IsOut): number {
   const left = changes.groups.map(
-    group => group.size - remaining(group, choices)
+    group => group.size - remaining(group, isOut)
   );
   return Math.max(0, changes.size - left.reduce((sum, one) => sum + one, 0));
 }
@@ -49,11 +60,8 @@ export function choose(
   keep: boolean
 ): IChoices {
   const chosen = new Set(paths);
-  const others = choices.excluded.filter(path => !chosen.has(path));
-  return {
-    allowed: choices.allowed.filter(path => keep || !chosen.has(path)),
-    excluded: keep ? others : [...others, ...chosen]
-  };
+  const others = choices.paths.filter(path => !chosen.has(path));
+  return { ...choices, paths: keep ? others : [...others, ...chosen] };
 }
 
 /** The choices with all of a group left out, or kept after all. */
@@ -62,30 +70,34 @@ export function chooseGroup(
   group: IChangeGroup,
   keep: boolean
 ): IChoices {
-  const items = group.items.map(({ path }) => path);
-  const kept = choose(choices, [...group.paths, ...items], true);
-  return keep ? kept : choose(kept, group.paths, false);
+  const kinds = choices.kinds.filter(kind => kind !== group.kind);
+  return {
+    ...choose(choices, group.paths, true),
+    kinds: keep ? kinds : [...kinds, group.kind]
+  };
 }
 
-/** The choices with a suspected secret left out or kept. */
+/** The choices with some suspected secrets left out, or kept in spite of it. */
 export function decide(
   choices: IChoices,
-  path: string,
+  secrets: readonly string[],
   keep: boolean
 ): IChoices {
-  const { allowed, excluded } = choose(choices, [path], keep);
-  const others = allowed.filter(other => other !== path);
-  return { excluded, allowed: keep ? [...others, path] : others };
+  const others = choices.allowed.filter(path => !secrets.includes(path));
+  return {
+    ...choose(choices, secrets, keep),
+    allowed: keep ? [...others, ...secrets] : others
+  };
 }
 
-/** The rules that each path breaks: what was told of by one and the other. */
-export function rulesOf(
+/** What looks like a secret and why, told by one and the other. */
+export function reasons(
   ...told: readonly (readonly ISecret[])[]
 ): ReadonlyMap<string, readonly string[]> {
-  const rules = new Map<string, string[]>();
-  for (const { path, rule } of told.flat()) {
-    const known = rules.get(path) ?? [];
-    rules.set(path, known.includes(rule) ? known : [...known, rule]);
+  const found = new Map<string, string[]>();
+  for (const { path, what } of told.flat()) {
+    const known = found.get(path) ?? [];
+    found.set(path, known.includes(what) ? known : [...known, what]);
   }
-  return rules;
+  return found;
 }

@@ -30,15 +30,13 @@ export interface ISnapshotDiff {
 /** Changes of one kind in a workspace. */
 export interface IChangeGroup {
   readonly kind: string;
-  /** What to leave out where nothing of it is to be kept. */
+  /** What can be left out by itself, and all together where nothing is to be kept. */
   readonly paths: readonly string[];
   readonly size: number;
   /** Files and directories. */
   readonly entries: number;
-  /** What can be left out by itself, the biggest first. */
+  /** The biggest of these. */
   readonly items: readonly IChangedItem[];
-  /** How many more of those there are. */
-  readonly truncated: number;
 }
 
 export interface IChangedItem {
@@ -47,18 +45,23 @@ export interface IChangedItem {
   readonly entries: number;
 }
 
-/** Something that looks like a secret, and the rule that says so. */
+/** A file that looks like a secret, and the rule that says so. */
 export interface ISecret {
   readonly path: string;
   readonly rule: string;
+  /** What the rule finds, in words. */
+  readonly what: string;
 }
 
 /** What a commit of a workspace would keep. */
 export interface IChanges {
   readonly size: number;
   readonly groups: readonly IChangeGroup[];
-  readonly packages: IPackageDifference;
+  /** Null where they could not be listed. */
+  readonly packages: IPackageDifference | null;
   readonly secrets: readonly ISecret[];
+  /** Whether files were looked into; sizes are known only then. */
+  readonly scanned: boolean;
   /** What could not be looked at, a sentence each. */
   readonly notes: readonly string[];
 }

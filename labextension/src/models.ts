@@ -180,7 +180,7 @@ export interface ILaunchRequest {
 export interface ICommitRequest {
   tag?: string;
   message?: string;
-  /** Paths of which nothing is kept. */
+  /** Kinds of changes, and paths, of which nothing is kept. */
   exclude?: readonly string[];
   /** Paths that are kept though they look like secrets. */
   allow_secrets?: readonly string[];

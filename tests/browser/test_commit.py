@@ -24,15 +24,14 @@ def item(path: str, size: int, entries: int = 1) -> dict[str, Any]:
     return {"path": path, "size": size, "entries": entries}
 
 
-def group(kind: str, *items: dict[str, Any], paths: list[str] | None = None, truncated: int = 0) -> dict[str, Any]:
-    """Return a group of changes; without ``paths`` its items are all that is to be left out with it."""
+def group(kind: str, *items: dict[str, Any], more: int = 0) -> dict[str, Any]:
+    """Return a group of changes; ``more`` of its files are not among its items."""
     return {
         "kind": kind,
-        "paths": paths or [one["path"] for one in items],
+        "paths": [one["path"] for one in items] + [f"/usr/share/more/{number}" for number in range(more)],
         "size": sum(one["size"] for one in items),
-        "entries": sum(one["entries"] for one in items) + truncated,
+        "entries": sum(one["entries"] for one in items) + more,
         "items": list(items),
-        "truncated": truncated,
     }
 
 
@@ -40,7 +39,7 @@ CHANGES: dict[str, Any] = {
     "size": 633 * MIB,
     "groups": [
         group("pip", item(f"{SITE}/pandas", 61 * MIB, 2871), item(f"{SITE}/seaborn", 2 * MIB, 120)),
-        group("apt", item("/usr/bin/less", MIB), paths=["/usr/bin/less", "/usr/share/doc/less"], truncated=41),
+        group("apt", item("/usr/bin/less", MIB), more=41),
         group("caches", item(PIP_CACHE, 500 * MIB, 780), item(APT_CACHE, 20 * MIB, 20)),
         group("home", item("/home/workspace/model.ckpt", 48 * MIB)),
         group("secrets", item(KEY, MIB), item(NETRC, 0)),
@@ -54,9 +53,8 @@ CHANGES: dict[str, Any] = {
         "changed": [{"manager": "apt", "name": "less", "before": "590", "after": "643"}],
     },
     "secrets": [
-        {"path": KEY, "rule": "aws_credentials"},
-        {"path": KEY, "rule": "aws_key"},
-        {"path": NETRC, "rule": "netrc"},
+        {"path": KEY, "rule": "aws_credentials", "what": "keys of AWS"},
+        {"path": NETRC, "rule": "netrc", "what": "logins for hosts"},
     ],
     "scanned": True,
     "notes": [],
@@ -110,6 +108,7 @@ def test_a_commit_waits_until_each_secret_is_decided(context: BrowserContext, se
     assert caches.get_by_role("checkbox", name="Caches").evaluate("box => box.indeterminate")
     caches.get_by_role("checkbox", name="Caches").click()
     expect(caches.get_by_role("checkbox", name=APT_CACHE)).not_to_be_checked()
+    expect(caches.get_by_role("checkbox", name=APT_CACHE)).to_be_disabled()
     # What is too much to list is left out with all of its kind alone.
     apt = dialog.get_by_role("group", name="System packages")
     apt.get_by_role("button", name="42 files").press("Enter")
@@ -129,7 +128,7 @@ def test_a_commit_waits_until_each_secret_is_decided(context: BrowserContext, se
     body = body_of(asked[0])
     assert body["verify"] is True
     assert body["allow_secrets"] == [NETRC]
-    assert sorted(body["exclude"]) == sorted([KEY, PIP_CACHE, APT_CACHE, "/usr/bin/less", "/usr/share/doc/less"])
+    assert sorted(body["exclude"]) == sorted([KEY, "caches", "apt"])
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
 
@@ -142,7 +141,8 @@ def test_who_does_not_wait_is_asked_for_the_secrets_that_the_server_found(
     page = context.new_page()
     held: list[Any] = []
     page.route(re.compile(f"{where}/changes"), lambda route: held.append(route))
-    host, netrc = {"path": HOST, "rule": "tool_login"}, {"path": NETRC, "rule": "netrc"}
+    host = {"path": HOST, "rule": "tool_login", "what": "a program's login"}
+    netrc = {"path": NETRC, "rule": "netrc", "what": "logins for hosts"}
     asked = answer(page, f"{where}/commit", refusal(host), refusal(netrc), status=409)
     load_lab(page, server)
     open_sidebar(page)
@@ -177,7 +177,7 @@ def test_a_directory_that_is_left_out_decides_on_the_secrets_in_it(
     changes = {
         **CLEAN,
         "groups": [group("home", item(project, 5 * MIB, 7), item("/home/workspace/a.txt", MIB))],
-        "secrets": [{"path": f"{project}/.env", "rule": "env_file"}],
+        "secrets": [{"path": f"{project}/.env", "rule": "env_file", "what": "a program's variables"}],
         "notes": ["Secrets were looked for by path alone: the workspace has no Python."],
     }
     answer(page, f"{where}/changes", changes)
@@ -194,7 +194,7 @@ def test_a_directory_that_is_left_out_decides_on_the_secrets_in_it(
     expect(secret.get_by_label("Allow")).to_be_disabled()
     dialog.get_by_role("button", name="Commit", exact=True).click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
-    assert [body_of(one) for one in asked] == [{"exclude": [project]}]
+    assert [body_of(one) for one in asked] == [{"exclude": [project], "allow_secrets": [f"{project}/.env"]}]
     page.keyboard.press("Escape")
 
 
@@ -211,3 +211,28 @@ def test_a_commit_goes_on_where_nothing_can_be_shown_of_it(context: BrowserConte
     page.keyboard.press("Enter")
     tree = page.get_by_role("tree", name="Snapshots")
     expect(tree.get_by_role("treeitem", name=f"{server.owner}/first:blind")).to_be_visible()
+
+
+def test_what_was_not_looked_into_has_no_size(context: BrowserContext, server: RunningServer) -> None:
+    server.launch(name="first")
+    page = context.new_page()
+    note = "The workspace has no Python 3.8 or later that answers: sizes and packages are not known."
+    unknown = {
+        "size": 0,
+        "groups": [group("other", item("/srv/tool", 0, 4), item("/srv/tool.conf", 0))],
+        "packages": None,
+        "secrets": [],
+        "scanned": False,
+        "notes": [note],
+    }
+    answer(page, f"workspaces/{server.owner}/first/changes", unknown)
+    load_lab(page, server)
+    open_sidebar(page)
+    dialog = ask_to_commit(page)
+    expect(dialog.get_by_text(note)).to_be_visible()
+    expect(dialog.get_by_text("Keeps 5 files")).to_be_visible()
+    dialog.get_by_role("button", name="5 files", exact=True).press("Enter")
+    expect(dialog.get_by_role("listitem")).to_have_text(["/srv/tool4 files", "/srv/tool.conf"])
+    expect(dialog).not_to_contain_text("0 B")
+    picture(page, "commit-not-scanned")
+    page.keyboard.press("Escape")

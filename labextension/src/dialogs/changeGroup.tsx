@@ -1,72 +1,68 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { IChoices } from '../changes';
-import {
-  choose,
-  chooseGroup,
-  isExcluded,
-  isLeftOut,
-  remaining
-} from '../changes';
+import type { IChoices, IsOut } from '../changes';
+import { choose, chooseGroup, remaining } from '../changes';
 import { Disclosure } from '../disclosure';
 import type { IChangedItem, IChangeGroup } from '../environmentModels';
 import { formatSize } from '../text';
 
 export interface IChangeGroupProps {
   readonly group: IChangeGroup;
+  /** Whether sizes are known. */
+  readonly sized: boolean;
   readonly trans: TranslationBundle;
   readonly choices: IChoices;
+  readonly isOut: IsOut;
   readonly onChange: (choices: IChoices) => void;
 }
 
 /** Changes of one kind: all of them can be left out, or some. */
 export function ChangeGroup(props: IChangeGroupProps): React.ReactElement {
-  const { group, trans, choices, onChange } = props;
-  const { entries, items, paths, size, truncated } = group;
+  const { group, sized, trans, choices, isOut, onChange } = props;
+  const { entries, items, paths, size } = group;
   const label = kindWords(group.kind, trans);
-  const left = remaining(group, choices);
-  const out = isLeftOut(group, choices);
-  const amount = [
+  const left = remaining(group, isOut);
+  const out = paths.every(isOut);
+  const amounts = [
     trans._n('%1 file', '%1 files', entries),
-    left === size || out
-      ? formatSize(size)
-      : trans.__('%1 of %2', formatSize(left), formatSize(size))
-  ].join(' · ');
-  const some = items.some(({ path }) => isExcluded(path, choices.excluded));
+    !sized
+      ? ''
+      : left === size || out
+        ? formatSize(size)
+        : trans.__('%1 of %2', formatSize(left), formatSize(size))
+  ];
+  const some = paths.some(isOut);
   return (
     <div className="wl-Group" role="group" aria-label={label}>
       <Tick
         label={label}
         ticked={!out}
         partly={some && !out}
-        disabled={paths.length === 0}
         onChange={keep => {
           onChange(chooseGroup(choices, group, keep));
         }}
       />
-      {items.length === 0 ? (
-        <span className="wl-Amount">{amount}</span>
-      ) : (
-        <Disclosure label={amount}>
-          <ul className="wl-List wl-Group-items">
-            {items.map(item => (
-              <Item
-                key={item.path}
-                item={item}
-                trans={trans}
-                choices={choices}
-                onChange={onChange}
-              />
-            ))}
-            {truncated > 0 && (
-              <li className="wl-Field-hint">
-                {trans.__('and %1 more', truncated)}
-              </li>
-            )}
-          </ul>
-        </Disclosure>
-      )}
+      <Disclosure label={amounts.filter(Boolean).join(' · ')}>
+        <ul className="wl-List wl-Group-items">
+          {items.map(item => (
+            <Item
+              key={item.path}
+              item={item}
+              sized={sized}
+              trans={trans}
+              choices={choices}
+              isOut={isOut}
+              onChange={onChange}
+            />
+          ))}
+          {paths.length > items.length && (
+            <li className="wl-Field-hint">
+              {trans.__('and %1 more', paths.length - items.length)}
+            </li>
+          )}
+        </ul>
+      </Disclosure>
     </div>
   );
 }
@@ -74,24 +70,27 @@ export function ChangeGroup(props: IChangeGroupProps): React.ReactElement {
 function Item(
   props: Omit<IChangeGroupProps, 'group'> & { readonly item: IChangedItem }
 ): React.ReactElement {
-  const { item, trans, choices, onChange } = props;
+  const { item, sized, trans, choices, isOut, onChange } = props;
   const { entries, path, size } = item;
-  const { excluded } = choices;
-  const out = isExcluded(path, excluded);
+  const out = isOut(path);
   return (
     <li>
       <Tick
         label={path}
         ticked={!out}
-        // Left out with its group, or with a directory that it lies in.
-        disabled={out && !excluded.includes(path)}
+        // Left out with its kind, or with a directory that it lies in.
+        disabled={out && !choices.paths.includes(path)}
         onChange={keep => {
           onChange(choose(choices, [path], keep));
         }}
       >
         <span className="wl-Amount">
-          {entries > 1 && `${trans.__('%1 files', entries)} · `}
-          {formatSize(size)}
+          {[
+            entries > 1 ? trans.__('%1 files', entries) : '',
+            sized ? formatSize(size) : ''
+          ]
+            .filter(Boolean)
+            .join(' · ')}
         </span>
       </Tick>
     </li>
@@ -103,7 +102,7 @@ interface ITickProps {
   readonly ticked: boolean;
   /** Whether some of what it stands for is ticked, and some not. */
   readonly partly?: boolean;
-  readonly disabled: boolean;
+  readonly disabled?: boolean;
   readonly onChange: (ticked: boolean) => void;
   readonly children?: React.ReactNode;
 }

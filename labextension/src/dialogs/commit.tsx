@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import type { IChoices } from '../changes';
-import { NO_CHOICES, isExcluded } from '../changes';
+import { NO_CHOICES } from '../changes';
 import type { ICommitRequest } from '../models';
 import { Problem, TextField } from './fields';
 import { Form } from './form';
@@ -90,13 +90,13 @@ export async function askCommit(
 export function commitRequest(values: ICommitValues): ICommitRequest {
   const tag = values.tag?.trim();
   const message = values.message?.trim();
-  const { excluded, allowed } = values.choices ?? NO_CHOICES;
-  const kept = allowed.filter(path => !isExcluded(path, excluded));
+  const { kinds, paths, allowed } = values.choices ?? NO_CHOICES;
+  const exclude = [...kinds, ...paths];
   return {
     ...(tag && { tag }),
     ...(message && { message }),
-    ...(excluded.length > 0 && { exclude: excluded }),
-    ...(kept.length > 0 && { allow_secrets: kept }),
+    ...(exclude.length > 0 && { exclude }),
+    ...(allowed.length > 0 && { allow_secrets: allowed }),
     ...(values.verify && { verify: true })
   };
 }

@@ -1,8 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { IChoices } from '../changes';
-import { rulesOf, total } from '../changes';
+import type { IChoices, IsOut } from '../changes';
+import { outOf, reasons, total } from '../changes';
 import { Disclosure } from '../disclosure';
 import type { IChanges, ISecret } from '../environmentModels';
 import { PackageTable, packageCount, packageRows } from '../packages';
@@ -37,7 +37,11 @@ export function Preview(
   const [problem, setProblem] = React.useState('');
   const section = React.useRef<HTMLElement>(null);
   const loading = changes === undefined && !problem;
-  const rules = rulesOf(secrets, changes?.secrets ?? []);
+  const isOut = React.useMemo(
+    () => outOf(changes?.groups ?? [], choices),
+    [changes, choices]
+  );
+  const found = reasons(secrets, changes?.secrets ?? []);
 
   React.useEffect(() => {
     let current = true;
@@ -63,7 +67,7 @@ export function Preview(
     section.current?.dispatchEvent(new Event('input', { bubbles: true }));
   }, [changes, choices]);
 
-  if (changes === null && rules.size === 0) {
+  if (changes === null && found.size === 0) {
     return null;
   }
   return (
@@ -83,16 +87,17 @@ export function Preview(
           {trans.__('What would be kept cannot be shown: %1', problem)}
         </p>
       )}
-      {changes && <Total changes={changes} trans={trans} choices={choices} />}
-      {rules.size > 0 && (
+      {changes && <Total changes={changes} trans={trans} isOut={isOut} />}
+      {found.size > 0 && (
         <Secrets
-          rules={rules}
+          secrets={found}
           trans={trans}
           choices={choices}
+          isOut={isOut}
           onChange={onChange}
         />
       )}
-      {changes && <Changes {...props} changes={changes} />}
+      {changes && <Changes {...props} changes={changes} isOut={isOut} />}
     </section>
   );
 }
@@ -101,17 +106,20 @@ export function Preview(
 function Total(props: {
   readonly changes: IChanges;
   readonly trans: TranslationBundle;
-  readonly choices: IChoices;
+  readonly isOut: IsOut;
 }): React.ReactElement {
-  const { changes, trans, choices } = props;
-  const { notes, size } = changes;
-  const left = total(changes, choices);
+  const { changes, trans, isOut } = props;
+  const { groups, notes, scanned, size } = changes;
+  const entries = groups.reduce((sum, group) => sum + group.entries, 0);
+  const left = total(changes, isOut);
   return (
     <>
       <p className="wl-Preview-total" role="status">
-        {left === size
-          ? trans.__('Keeps %1', formatSize(size))
-          : trans.__('Keeps %1 of %2', formatSize(left), formatSize(size))}
+        {!scanned
+          ? trans._n('Keeps %1 file', 'Keeps %1 files', entries)
+          : left === size
+            ? trans.__('Keeps %1', formatSize(size))
+            : trans.__('Keeps %1 of %2', formatSize(left), formatSize(size))}
       </p>
       {notes.map(note => (
         <p key={note} className="wl-Preview-note">
@@ -123,11 +131,11 @@ function Total(props: {
 }
 
 function Changes(
-  props: IChosenProps & { readonly changes: IChanges }
+  props: IChosenProps & { readonly changes: IChanges; readonly isOut: IsOut }
 ): React.ReactElement {
-  const { changes, trans, choices, onChange } = props;
-  const { groups, packages } = changes;
-  const count = packageCount(packages, trans);
+  const { changes, trans, choices, isOut, onChange } = props;
+  const { groups, packages, scanned } = changes;
+  const count = packages && packageCount(packages, trans);
   return (
     <>
       {groups
@@ -137,12 +145,14 @@ function Changes(
           <ChangeGroup
             key={group.kind}
             group={group}
+            sized={scanned}
             trans={trans}
             choices={choices}
+            isOut={isOut}
             onChange={onChange}
           />
         ))}
-      {count && (
+      {packages && count && (
         <Disclosure
           label={trans.__('Packages: %1', count)}
           open={packageRows(packages) <= FEW}

@@ -1,20 +1,21 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { IChoices } from '../changes';
-import { choose, decide, isExcluded } from '../changes';
+import type { IChoices, IsOut } from '../changes';
+import { decide } from '../changes';
 
 export interface ISecretsProps {
   /** The paths, and why each looks like one. */
-  readonly rules: ReadonlyMap<string, readonly string[]>;
+  readonly secrets: ReadonlyMap<string, readonly string[]>;
   readonly trans: TranslationBundle;
   readonly choices: IChoices;
+  readonly isOut: IsOut;
   readonly onChange: (choices: IChoices) => void;
 }
 
 /** What looks like secrets: the user says of each whether it is kept. */
 export function Secrets(props: ISecretsProps): React.ReactElement {
-  const { rules, trans, choices, onChange } = props;
+  const { secrets, trans, choices, isOut, onChange } = props;
   return (
     <fieldset className="wl-Secrets">
       <legend>{trans.__('These look like secrets')}</legend>
@@ -22,25 +23,26 @@ export function Secrets(props: ISecretsProps): React.ReactElement {
         {trans.__(
           'Whoever gets the image can read what is kept: exclude or allow each.'
         )}
-        {rules.size > 1 && (
+        {secrets.size > 1 && (
           <button
             type="button"
             className="wl-Button"
             onClick={() => {
-              onChange(choose(choices, [...rules.keys()], false));
+              onChange(decide(choices, [...secrets.keys()], false));
             }}
           >
             {trans.__('Exclude all')}
           </button>
         )}
       </p>
-      {[...rules].map(([path, found]) => (
+      {[...secrets].map(([path, found]) => (
         <Secret
           key={path}
           path={path}
-          rule={found.join(', ')}
+          reason={found.join(', ')}
           trans={trans}
           choices={choices}
+          isOut={isOut}
           onChange={onChange}
         />
       ))}
@@ -50,19 +52,20 @@ export function Secrets(props: ISecretsProps): React.ReactElement {
 
 interface ISecretProps {
   readonly path: string;
-  readonly rule: string;
+  readonly reason: string;
   readonly trans: TranslationBundle;
   readonly choices: IChoices;
+  readonly isOut: IsOut;
   readonly onChange: (choices: IChoices) => void;
 }
 
 function Secret(props: ISecretProps): React.ReactElement {
-  const { path, rule, trans, choices, onChange } = props;
+  const { path, reason, trans, choices, isOut, onChange } = props;
   const name = React.useId();
-  const { excluded, allowed } = choices;
-  const out = isExcluded(path, excluded);
+  const { allowed, paths } = choices;
+  const out = isOut(path);
   // Its directory is left out: there is nothing to decide.
-  const inherited = out && !excluded.includes(path);
+  const inherited = out && !paths.includes(path);
   const answers = [
     [trans.__('Exclude'), false, out],
     [trans.__('Allow'), true, !out && allowed.includes(path)]
@@ -70,7 +73,7 @@ function Secret(props: ISecretProps): React.ReactElement {
   return (
     <div className="wl-Secret" role="radiogroup" aria-label={path}>
       <span className="wl-Secret-path">
-        {path} <span className="wl-Field-hint">{rule.replace(/_/g, ' ')}</span>
+        {path} <span className="wl-Field-hint">{reason}</span>
       </span>
       {answers.map(([label, keep, chosen]) => (
         <label key={label} className="wl-Check">
@@ -81,7 +84,7 @@ function Secret(props: ISecretProps): React.ReactElement {
             checked={chosen}
             disabled={inherited}
             onChange={() => {
-              onChange(decide(choices, path, keep));
+              onChange(decide(choices, [path], keep));
             }}
           />
           {label}
