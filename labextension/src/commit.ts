@@ -4,6 +4,7 @@ import { askUntilTaken } from './ask';
 import { askCommit, commitRequest } from './dialogs/commit';
 import type { IChanges, ISecret } from './environmentModels';
 import type { ICommitRequest, IOperation } from './models';
+import { whileTelling } from './progress';
 import { ApiError } from './request';
 
 /** What can be asked of a workspace that is to be committed. */
@@ -37,7 +38,11 @@ export function askAndCommit(
       askCommit(trans, title, { load, secrets }, values, problem),
     async values => {
       try {
-        return await workspace.commit(commitRequest(values));
+        // The server looks for secrets before it answers.
+        return await whileTelling(
+          trans.__('Looking at what is kept…'),
+          workspace.commit(commitRequest(values))
+        );
       } catch (error) {
         if (error instanceof ApiError && error.reason === 'secrets_found') {
           // There may be more by now than when it was looked.

@@ -15,6 +15,9 @@ const APPEARS = 2000;
 
 const SOON = 50;
 
+/** Milliseconds that nobody needs to be told of. */
+const MOMENT = 700;
+
 /** JupyterLab cuts a notification's message here. */
 export const LENGTH = 140;
 
@@ -82,6 +85,25 @@ export class Progress {
   }
 
   private readonly _id: string;
+}
+
+/** Tell that work goes on, where it takes longer than a moment, until it is over. */
+export async function whileTelling<T>(
+  doing: string,
+  work: Promise<T>,
+  actions: Notification.IAction[] = []
+): Promise<T> {
+  let progress: Progress | undefined;
+  const timer = window.setInterval(() => {
+    progress ??= new Progress(doing, actions);
+    progress.tick(`${doing} ${progress.elapsed}`);
+  }, MOMENT);
+  try {
+    return await work;
+  } finally {
+    window.clearInterval(timer);
+    progress?.dismiss();
+  }
 }
 
 /** What can be done when work is over. */

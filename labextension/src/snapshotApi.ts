@@ -66,12 +66,17 @@ export class SnapshotApi {
     return URLExt.join(baseUrl, path) + query;
   }
 
-  /** Send such a tar, and begin to make a snapshot of it. */
-  async import(tar: Blob, signal: AbortSignal): Promise<IOperation> {
+  /** Send such a tar, and begin to make a snapshot of it; without a tag, by its own. */
+  async import(
+    tar: Blob,
+    tag: string,
+    signal: AbortSignal
+  ): Promise<IOperation> {
     const headers = { 'Content-Type': 'application/x-tar' };
     const init = { method: 'POST', body: tar, headers, signal };
+    const query = tag ? URLExt.objectToQueryString({ tag }) : '';
     return (await (
-      await request(this._settings, 'api/snapshots/import', init)
+      await request(this._settings, `api/snapshots/import${query}`, init)
     ).json()) as IOperation;
   }
 

@@ -10,11 +10,8 @@ import {
   share,
   squash
 } from './snapshotActions';
-import {
-  downloadRecipe,
-  exportSnapshot,
-  importSnapshot
-} from './snapshotFiles';
+import { downloadRecipe, exportSnapshot } from './snapshotFiles';
+import { importSnapshot } from './snapshotImport';
 import { rebuild, showVerificationLog, verify } from './snapshotProof';
 import { addSubjectCommand } from './subject';
 import type { IContext } from './tokens';
@@ -130,7 +127,7 @@ export function addSnapshotCommands(
     CommandIDs.exportSnapshot,
     trans.__('Export Workspace Snapshot'),
     trans.__('Export'),
-    all,
+    own,
     snapshot => {
       exportSnapshot(context, snapshot);
     }

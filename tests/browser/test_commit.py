@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import Any
 
+import docker
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.lab import answer, dialog_of, load_lab, open_sidebar, picture
+from tests.browser.lab import answer, dialog_of, load_lab, open_lab, open_sidebar, picture
 from tests.engine.server import RunningServer
 
 MIB = 1 << 20
@@ -62,9 +64,9 @@ CHANGES: dict[str, Any] = {
 CLEAN = {**CHANGES, "size": 632 * MIB, "groups": CHANGES["groups"][:-1], "secrets": []}
 
 
-def refusal(*secrets: dict[str, str]) -> dict[str, Any]:
+def refusal(*found: dict[str, str]) -> dict[str, Any]:
     message = "Some of what would be kept looks like secrets: exclude or allow each."
-    return {"message": message, "reason": "secrets_found", "secrets": list(secrets)}
+    return {"message": message, "reason": "secrets_found", "secrets": list(found)}
 
 
 def ask_to_commit(page: Page) -> Locator:
@@ -131,6 +133,45 @@ def test_a_commit_waits_until_each_secret_is_decided(context: BrowserContext, se
     assert sorted(body["exclude"]) == sorted([KEY, "caches", "apt"])
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+
+
+def test_a_key_and_a_cache_are_left_out_of_the_image(context: BrowserContext, server: RunningServer) -> None:
+    server.launch(name="first")
+    where = f"/workspaces/{server.owner}/first"
+    key, cached = "AKIA" + "WLTESTBROWSER00X", secrets.token_hex(32)
+    plant = (
+        f"mkdir -p ~/.aws ~/.cache/tool && printf '[default]\\naws_access_key_id = {key}\\n' > ~/.aws/credentials"
+        f" && echo {cached} > ~/.cache/tool/blob && echo kept > ~/notes.txt"
+    )
+    done = server.api("POST", f"{where}/exec", json={"command": ["sh", "-c", plant]}, status=200)
+    assert done["exit_code"] == 0, done
+    page = open_lab(context, server)
+    open_sidebar(page)
+    dialog = ask_to_commit(page)
+    secret = dialog.get_by_role("radiogroup", name=KEY)
+    expect(secret).to_contain_text("AWS")
+    commit = dialog.get_by_role("button", name="Commit", exact=True)
+    expect(commit).to_be_disabled()
+    # By keys alone: which secret, which kind, and to the end.
+    secret.get_by_label("Exclude").focus()
+    page.keyboard.press("Space")
+    dialog.get_by_role("checkbox", name="Caches").focus()
+    page.keyboard.press("Space")
+    expect(commit).to_be_enabled()
+    picture(page, "commit-real")
+    dialog.get_by_label("Tag", exact=True).fill("clean")
+    page.keyboard.press("Enter")
+    reference = f"{server.owner}/first:clean"
+    expect(page.get_by_text(f"Committed as {reference}").first).to_be_visible()
+
+    engine = docker.from_env()
+    saved = b"".join(engine.images.get(reference).save())
+    engine.close()
+    assert b"home/workspace/notes.txt" in saved
+    assert key.encode() not in saved
+    assert cached.encode() not in saved
+    kept = server.api("POST", f"{where}/exec", json={"command": ["cat", "/home/workspace/.aws/credentials"]})
+    assert key in kept["output"], "The workspace lost what its snapshot is not to have"
 
 
 def test_who_does_not_wait_is_asked_for_the_secrets_that_the_server_found(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
-from tests.browser.lab import answer, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
+from tests.browser.lab import answer, dialog_of, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
 from tests.browser.test_images import operation
 from tests.engine.server import RunningServer
 
@@ -156,6 +158,81 @@ def test_what_a_rebuild_and_a_verification_found_is_shown(context: BrowserContex
     tell(page, "operation", operation("verify", one["reference"], id="verify", **ended))
     dialog = page.get_by_role("dialog").filter(has_text="Verification of")
     expect(dialog.get_by_role("alert")).to_have_text("six cannot be imported.")
+
+
+def test_a_snapshot_shows_its_depth_and_what_its_verification_wrote(
+    context: BrowserContext, server: RunningServer
+) -> None:
+    page = context.new_page()
+    owner = server.owner
+    deep = snapshot(owner, "deep", verified=False, layers=104)
+    answer(page, "snapshots/deep/squash", operation("squash", deep["reference"], id="squash"), status=202)
+    page.route(re.compile(r"snapshots/deep/verify\?"), lambda route: route.fulfill(body="six cannot be imported.\n"))
+    tree = load_tree(page, server, deep, snapshot(owner, "new", layers=24))
+    row, new = (tree.get_by_role("treeitem", name=f"{owner}/first:{tag}") for tag in ("deep", "new"))
+    expect(row).to_contain_text("unverified")
+    expect(row.get_by_role("meter", name="Depth")).to_have_attribute("aria-valuetext", "104 of 125 layers")
+    expect(new.get_by_role("meter", name="Depth")).to_have_attribute("aria-valuenow", "24")
+    choose_from_menu(page, row, "View Log")
+    expect(page.get_by_role("dialog")).to_contain_text("six cannot be imported.")
+    picture(page, "verification-log")
+    page.keyboard.press("Escape")
+    new.get_by_role("button", name="More actions").click()
+    expect(page.get_by_role("menuitem", name="Verify", exact=True)).to_be_visible()
+    expect(page.get_by_role("menuitem", name="View Log")).to_have_count(0)
+    page.keyboard.press("Escape")
+
+    choose_from_menu(page, row, "Squash")
+    tell(page, "operation", operation("squash", deep["reference"], id="squash", progress=0.4))
+    expect(row.get_by_role("progressbar")).to_be_visible()
+    tell(page, "snapshot", {**deep, "layers": 21})
+    tell(page, "operation", operation("squash", deep["reference"], id="squash", state="succeeded"))
+    expect(page.get_by_text(f"{deep['reference']} is squashed.").first).to_be_visible()
+    expect(row.get_by_role("meter", name="Depth")).to_have_attribute("aria-valuenow", "21")
+
+
+def test_a_snapshot_goes_out_as_a_file_and_comes_back(
+    context: BrowserContext, server: RunningServer, tmp_path: Path
+) -> None:
+    page = context.new_page()
+    one = snapshot(server.owner, "one")
+    sent: list[tuple[str, str | None, str | None]] = []
+
+    def take(route: Route) -> None:
+        request = route.request
+        tag = re.search("tag=([^&]*)", request.url)
+        sent.append((tag[1] if tag else "", request.headers.get("content-type"), request.post_data))
+        if tag:
+            route.fulfill(status=202, json=operation("import", server.owner, id="import"))
+        else:
+            route.fulfill(status=409, json={"message": "There is first:one already.", "reason": "tag_taken"})
+
+    page.route(re.compile("snapshots/import"), take)
+    row = load_tree(page, server, one).get_by_role("treeitem")
+    with page.expect_download() as coming:
+        choose_from_menu(page, row, "Export")
+    assert coming.value.suggested_filename == "first-one.tar"
+    assert "/snapshots/one/export" in coming.value.url
+
+    file = tmp_path / "first-one.tar"
+    file.write_text("a tar")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Import…").press("Enter")
+    chooser.value.set_files(file)
+    dialog = dialog_of(page, "Tag")
+    expect(dialog.get_by_role("alert")).to_contain_text("already")
+    dialog.get_by_label("Tag", exact=True).fill("again")
+    picture(page, "import-again")
+    page.keyboard.press("Enter")
+    bar = page.get_by_role("region", name="Workspaces", exact=True).get_by_role("progressbar")
+    tell(page, "operation", operation("import", server.owner, id="import", detail="Unpacking"))
+    expect(bar).to_be_visible()
+    picture(page, "importing")
+    result = snapshot(server.owner, "again")
+    tell(page, "operation", operation("import", server.owner, id="import", state="succeeded", result=result))
+    expect(page.get_by_text(f"Imported as {server.owner}/first:again").first).to_be_visible()
+    expect(bar).to_have_count(0)
+    assert sent == [(tag, "application/x-tar", "a tar") for tag in ("", "again")]
 
 
 def test_two_generations_and_back(context: BrowserContext, server: RunningServer) -> None:
