@@ -25,6 +25,9 @@ export function outOf(
       paths.forEach(path => out.add(path));
     }
   }
+  if (out.size === 0) {
+    return () => false;
+  }
   return path => {
     for (let at = path; at; at = at.slice(0, at.lastIndexOf('/'))) {
       if (out.has(at)) {

@@ -25,9 +25,7 @@ export function exportSnapshot(context: IContext, snapshot: ISnapshot): void {
   // Gigabytes, perhaps: the browser takes them to the disk by itself.
   const name = `${fileName(reference)}.tar`;
   download(api.snapshots.exportAddress(snapshot), name);
-  notices.success(
-    trans.__('%1 is exported: the browser saves %2.', reference, name)
-  );
+  notices.success(trans.__('The browser downloads %1 as %2.', reference, name));
 }
 
 function download(address: string, name: string): void {

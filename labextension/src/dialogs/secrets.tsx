@@ -35,17 +35,19 @@ export function Secrets(props: ISecretsProps): React.ReactElement {
           </button>
         )}
       </p>
-      {[...secrets].map(([path, found]) => (
-        <Secret
-          key={path}
-          path={path}
-          reason={found.join(', ')}
-          trans={trans}
-          choices={choices}
-          isOut={isOut}
-          onChange={onChange}
-        />
-      ))}
+      <div className="wl-Secrets-list">
+        {[...secrets].map(([path, found]) => (
+          <Secret
+            key={path}
+            path={path}
+            reason={found.join(', ')}
+            trans={trans}
+            choices={choices}
+            isOut={isOut}
+            onChange={onChange}
+          />
+        ))}
+      </div>
     </fieldset>
   );
 }
