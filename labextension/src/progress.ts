@@ -10,7 +10,7 @@ import { clip, firstLine, formatSeconds } from './text';
 /** How long a success stays in view; it stays in the notification centre. */
 export const LINGER = 10_000;
 
-/** Until a toast is there, or for so long, JupyterLab loses what is said of it. */
+/** So long a toast may take to come; until it is there, JupyterLab loses what is said of it. */
 const APPEARS = 2000;
 
 const SOON = 50;
@@ -38,6 +38,9 @@ export class Progress {
   }
 
   tick(message: string, progress?: number): void {
+    if (this._isComing()) {
+      return;
+    }
     // A toast that was put out of sight stays there; the notification centre has the news all the same.
     const visible = this._isVisible();
     Notification.update({
@@ -54,7 +57,7 @@ export class Progress {
     message: string,
     actions: Notification.IAction[] = []
   ): void {
-    if (!this._isVisible() && performance.now() - this.since < APPEARS) {
+    if (this._isComing()) {
       window.setTimeout(() => {
         this.end(type, message, actions);
       }, SOON);
@@ -77,7 +80,17 @@ export class Progress {
   }
 
   dismiss(): void {
+    if (this._isComing()) {
+      window.setTimeout(() => {
+        this.dismiss();
+      }, SOON);
+      return;
+    }
     Notification.dismiss(this._id);
+  }
+
+  private _isComing(): boolean {
+    return !this._isVisible() && performance.now() - this.since < APPEARS;
   }
 
   private _isVisible(): boolean {
