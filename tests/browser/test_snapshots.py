@@ -182,6 +182,12 @@ def test_a_snapshot_shows_its_depth_and_what_its_verification_wrote(
     expect(page.get_by_role("menuitem", name="View Log")).to_have_count(0)
     page.keyboard.press("Escape")
 
+    # What a menu's command is refused is told.
+    refused = {"message": "Something else is being done to it.", "reason": "busy"}
+    answer(page, "snapshots/new/squash", refused, status=409)
+    choose_from_menu(page, new, "Squash")
+    expect(page.get_by_text("Something else is being done to it.").first).to_be_visible()
+
     choose_from_menu(page, row, "Squash")
     tell(page, "operation", operation("squash", deep["reference"], id="squash", progress=0.4))
     expect(row.get_by_role("progressbar")).to_be_visible()

@@ -28,7 +28,7 @@ export async function askCommit(
   const result = await showDialog<ICommitValues>({
     title,
     body: new Form(initial, (values, change) => (
-      <div className="wl-Commit">
+      <>
         <Problem text={problem} />
         <p className="wl-Form-lead">
           {trans.__(
@@ -76,7 +76,7 @@ export async function askCommit(
             change({ choices });
           }}
         />
-      </div>
+      </>
     )),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
