@@ -43,9 +43,10 @@ export async function commit(
 ): Promise<void> {
   const { api, notices, trans } = context;
   const title = trans.__('Commit %1', workspace.name);
-  const operation = await askAndCommit(trans, title, request =>
-    api.commit(workspace, request)
-  );
+  const operation = await askAndCommit(trans, title, {
+    changes: () => api.changes(workspace),
+    commit: request => api.commit(workspace, request)
+  });
   if (operation) {
     notices.follow(operation, commitWords(trans, operation), {
       next: { done: reference => [notices.launchAction(reference)] }

@@ -1,5 +1,6 @@
 import type { ServerConnection } from '@jupyterlab/services';
 
+import type { IChanges } from './environmentModels';
 import type {
   ICommitRequest,
   IFinding,
@@ -61,6 +62,11 @@ export class WorkspaceApi {
     request: ICommitRequest
   ): Promise<IOperation> {
     return this._post(`${pathOf(workspace)}/commit`, request);
+  }
+
+  /** What a commit would keep. */
+  changes(workspace: IWorkspaceKey): Promise<IChanges> {
+    return this._json(`${pathOf(workspace)}/changes`);
   }
 
   /** Begin to build an image that the server offers. */
@@ -167,7 +173,20 @@ export class WorkspaceApi {
 export class EnvironmentApi {
   constructor(private readonly _settings: ServerConnection.ISettings) {}
 
-  /** Commit the workspace that this page is in. */
+  /** What a commit of the workspace that this page is in would keep; null from a launcher that cannot say. */
+  async changes(): Promise<IChanges | null> {
+    try {
+      const response = await request(this._settings, 'commit/changes');
+      return (await response.json()) as IChanges;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) {
+        return null;
+      }
+      throw error;
+    }
+  }
+
+  /** Commit it. */
   async commit(commit: ICommitRequest): Promise<IOperation> {
     const init = { method: 'POST', body: JSON.stringify(commit) };
     const response = await request(this._settings, 'commit', init);

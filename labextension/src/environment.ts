@@ -47,9 +47,10 @@ const environment: JupyterFrontEndPlugin<void> = {
         }
         asking = true;
         const title = trans.__('Commit environment');
-        const operation = await askAndCommit(trans, title, request =>
-          api.commit(request)
-        ).finally(() => {
+        const operation = await askAndCommit(trans, title, {
+          changes: () => api.changes(),
+          commit: request => api.commit(request)
+        }).finally(() => {
           asking = false;
         });
         if (operation) {

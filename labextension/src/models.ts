@@ -34,6 +34,7 @@ export interface ISnapshot {
   readonly size: number;
   /** What removing it would free. */
   readonly unique_size?: number;
+  readonly layers: number;
   readonly packages?: number | null;
   readonly verified?: boolean | null;
   readonly shared?: boolean;
@@ -179,6 +180,12 @@ export interface ILaunchRequest {
 export interface ICommitRequest {
   tag?: string;
   message?: string;
+  /** Kinds of changes, and paths, of which nothing is kept. */
+  exclude?: readonly string[];
+  /** Paths that are kept though they look like secrets. */
+  allow_secrets?: readonly string[];
+  /** Whether it gets its tag only when it is seen to work. */
+  verify?: boolean;
 }
 
 /** What names a workspace. */

@@ -28,8 +28,8 @@ export interface IStartOptions {
 export interface IFollowOptions {
   /** What can be done when the operation is over. */
   next?: INext;
-  /** Called when it has succeeded. */
-  then?: () => void;
+  /** Called with what it is when it has succeeded. */
+  then?: (operation: IOperation) => void;
 }
 
 /** What the user is told of work that goes on, and of what went wrong. */
@@ -143,7 +143,7 @@ export class Notices {
       const current = known ?? operation;
       const over = showOperation(progress, trans, current, words, next);
       if (over && current.state === 'succeeded') {
-        options.then?.();
+        options.then?.(current);
       }
       return over;
     });

@@ -52,6 +52,14 @@ export function titleOf(
       return trans.__('Commit of %1', target);
     case 'rollback':
       return trans.__('Roll back of %1', target);
+    case 'rebuild':
+      return trans.__('Rebuild of %1', target);
+    case 'verify':
+      return trans.__('Verification of %1', target);
+    case 'squash':
+      return trans.__('Squash of %1', target);
+    case 'import':
+      return trans.__('Import of %1', target);
     default:
       return `${kind} ${target}`;
   }
@@ -127,6 +135,59 @@ export function rollBackWords(
     forgotten: trans.__(
       'The server no longer knows how the roll back of %1 went.',
       name
+    )
+  };
+}
+
+export function rebuildWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Rebuilding %1…', name),
+    done: () => trans.__('%1 was rebuilt and compared.', name),
+    failed: why => trans.__('%1 was not rebuilt: %2', name, why),
+    cancelled: trans.__('The rebuild of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the rebuild of %1 went.',
+      name
+    )
+  };
+}
+
+export function verifyWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Verifying %1…', name),
+    done: () => trans.__('%1 was looked at.', name),
+    failed: why => trans.__('%1 was not verified: %2', name, why),
+    cancelled: trans.__('The verification of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the verification of %1 went.',
+      name
+    )
+  };
+}
+
+export function squashWords(trans: TranslationBundle, name: string): IWords {
+  return {
+    doing: trans.__('Squashing %1…', name),
+    done: () => trans.__('%1 is squashed.', name),
+    failed: why => trans.__('%1 was not squashed: %2', name, why),
+    cancelled: trans.__('The squash of %1 was cancelled.', name),
+    forgotten: trans.__(
+      'The server no longer knows how the squash of %1 went.',
+      name
+    )
+  };
+}
+
+/** What is said of a file that becomes a snapshot. */
+export function importWords(trans: TranslationBundle, file: string): IWords {
+  return {
+    doing: trans.__('Importing %1…', file),
+    done: reference => trans.__('Imported as %1', reference || file),
+    failed: why => trans.__('%1 was not imported: %2', file, why),
+    cancelled: trans.__('The import of %1 was cancelled.', file),
+    forgotten: trans.__(
+      'The server no longer knows how the import of %1 went.',
+      file
     )
   };
 }

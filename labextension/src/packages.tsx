@@ -90,6 +90,12 @@ export function packageCount(
     .join(', ');
 }
 
+/** How many rows the table has. */
+export function packageRows(difference: IPackageDifference): number {
+  const { added, removed, changed } = difference;
+  return added.length + removed.length + changed.length;
+}
+
 function rowsOf(difference: IPackageDifference): IRow[] {
   const { added, removed, changed } = difference;
   return [

@@ -1,7 +1,7 @@
-import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import * as React from 'react';
 
+import { showText } from './dialogs/text';
 import type { IOperation } from './models';
 import type { IWords } from './operationText';
 import { amount } from './operationText';
@@ -10,10 +10,13 @@ import { clip, firstLine, formatSeconds } from './text';
 /** How long a success stays in view; it stays in the notification centre. */
 export const LINGER = 10_000;
 
-/** Until a toast is there, or for so long, JupyterLab loses what is said of it. */
+/** So long a toast may take to come; until it is there, JupyterLab loses what is said of it. */
 const APPEARS = 2000;
 
 const SOON = 50;
+
+/** Milliseconds that nobody needs to be told of. */
+const MOMENT = 700;
 
 /** JupyterLab cuts a notification's message here. */
 export const LENGTH = 140;
@@ -35,6 +38,9 @@ export class Progress {
   }
 
   tick(message: string, progress?: number): void {
+    if (this._isComing()) {
+      return;
+    }
     // A toast that was put out of sight stays there; the notification centre has the news all the same.
     const visible = this._isVisible();
     Notification.update({
@@ -51,7 +57,7 @@ export class Progress {
     message: string,
     actions: Notification.IAction[] = []
   ): void {
-    if (!this._isVisible() && performance.now() - this.since < APPEARS) {
+    if (this._isComing()) {
       window.setTimeout(() => {
         this.end(type, message, actions);
       }, SOON);
@@ -74,7 +80,17 @@ export class Progress {
   }
 
   dismiss(): void {
+    if (this._isComing()) {
+      window.setTimeout(() => {
+        this.dismiss();
+      }, SOON);
+      return;
+    }
     Notification.dismiss(this._id);
+  }
+
+  private _isComing(): boolean {
+    return !this._isVisible() && performance.now() - this.since < APPEARS;
   }
 
   private _isVisible(): boolean {
@@ -82,6 +98,25 @@ export class Progress {
   }
 
   private readonly _id: string;
+}
+
+/** Tell that work goes on, where it takes longer than a moment, until it is over. */
+export async function whileTelling<T>(
+  doing: string,
+  work: Promise<T>,
+  actions: Notification.IAction[] = []
+): Promise<T> {
+  let progress: Progress | undefined;
+  const timer = window.setInterval(() => {
+    progress ??= new Progress(doing, actions);
+    progress.tick(`${doing} ${progress.elapsed}`);
+  }, MOMENT);
+  try {
+    return await work;
+  } finally {
+    window.clearInterval(timer);
+    progress?.dismiss();
+  }
 }
 
 /** What can be done when work is over. */
@@ -143,11 +178,7 @@ export function logAction(
       callback: event => {
         // The notification stays, so that the log can be shown again.
         event.preventDefault();
-        void showDialog({
-          title: trans.__('Log'),
-          body: React.createElement('pre', { className: 'wl-Log' }, text),
-          buttons: [Dialog.okButton({ label: trans.__('Close') })]
-        });
+        void showText(trans, trans.__('Log'), text);
       }
     }
   ];

@@ -6,7 +6,9 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly reason: string,
-    message: string
+    message: string,
+    /** All that it said. */
+    readonly body: Readonly<Record<string, unknown>> = {}
   ) {
     super(message);
     this.name = 'ApiError';
@@ -44,19 +46,15 @@ export function sentence(error: unknown): string {
 }
 
 async function refusal(response: Response): Promise<ApiError> {
-  let message = '';
-  let reason = '';
+  let body: Record<string, unknown> = {};
   try {
-    const body = (await response.json()) as Record<string, unknown> | null;
-    if (typeof body?.message === 'string') {
-      message = body.message;
-    }
-    if (typeof body?.reason === 'string') {
-      reason = body.reason;
-    }
+    body = ((await response.json()) as Record<string, unknown> | null) ?? {};
   } catch {
     // Not JSON: something between us and the server answered.
   }
-  message ||= `The server answered ${response.status} ${response.statusText}`;
-  return new ApiError(response.status, reason, message.trim());
+  const reason = typeof body.reason === 'string' ? body.reason : '';
+  const message =
+    (typeof body.message === 'string' && body.message) ||
+    `The server answered ${response.status} ${response.statusText}`;
+  return new ApiError(response.status, reason, message.trim(), body);
 }

@@ -4,7 +4,7 @@ import { askPush } from './dialogs/push';
 import { askRollBack } from './dialogs/rollBack';
 import type { ISnapshot } from './models';
 import { keyOf } from './models';
-import { pushWords, rollBackWords } from './operationText';
+import { pushWords, rollBackWords, squashWords } from './operationText';
 import { formatSize } from './text';
 import type { IContext } from './tokens';
 
@@ -69,6 +69,16 @@ export async function share(
       ? trans.__('Everybody on this server can launch from %1.', reference)
       : trans.__('%1 is yours alone again.', reference)
   );
+}
+
+/** Make one layer of all that a snapshot has over its base. */
+export async function squash(
+  context: IContext,
+  snapshot: ISnapshot
+): Promise<void> {
+  const { api, notices, trans } = context;
+  const operation = await api.snapshots.begin(snapshot, 'squash');
+  notices.follow(operation, squashWords(trans, snapshot.reference));
 }
 
 export async function removeSnapshot(

@@ -1,3 +1,4 @@
+import { URLExt } from '@jupyterlab/coreutils';
 import type { ServerConnection } from '@jupyterlab/services';
 
 import type { ISnapshotDiff } from './environmentModels';
@@ -34,6 +35,49 @@ export class SnapshotApi {
     return (await (
       await this._request(snapshot, path)
     ).json()) as ISnapshotDiff;
+  }
+
+  /** What makes it again, as a zip. */
+  async recipe(snapshot: ISnapshot): Promise<Blob> {
+    return (await this._request(snapshot, '/recipe')).blob();
+  }
+
+  /** Begin to make it again and compare, to see whether it works, or to make one layer of it. */
+  begin(
+    snapshot: ISnapshot,
+    work: 'rebuild' | 'verify' | 'squash'
+  ): Promise<IOperation> {
+    return this._post(snapshot, work, {});
+  }
+
+  /** What the last verification of it wrote. */
+  async verificationLog(snapshot: ISnapshot): Promise<string> {
+    return (await this._request(snapshot, '/verify')).text();
+  }
+
+  /** The address in a browser of all of it, as a tar. */
+  exportAddress(snapshot: ISnapshot): string {
+    const { appendToken, baseUrl, token } = this._settings;
+    const id = encodeURIComponent(snapshot.id);
+    const path = `workspace-launcher/api/snapshots/${id}/export`;
+    // As JupyterLab's own downloads: a page that has no cookie has the token.
+    const query =
+      appendToken && token ? URLExt.objectToQueryString({ token }) : '';
+    return URLExt.join(baseUrl, path) + query;
+  }
+
+  /** Send such a tar, and begin to make a snapshot of it; without a tag, by its own. */
+  async import(
+    tar: Blob,
+    tag: string,
+    signal: AbortSignal
+  ): Promise<IOperation> {
+    const headers = { 'Content-Type': 'application/x-tar' };
+    const init = { method: 'POST', body: tar, headers, signal };
+    const query = tag ? URLExt.objectToQueryString({ tag }) : '';
+    return (await (
+      await request(this._settings, `api/snapshots/import${query}`, init)
+    ).json()) as IOperation;
   }
 
   /** Begin to give a workspace its environment. */

@@ -3,7 +3,16 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 
 import { showComparison } from './compare';
 import type { ISnapshot } from './models';
-import { push, removeSnapshot, rollBack, share } from './snapshotActions';
+import {
+  push,
+  removeSnapshot,
+  rollBack,
+  share,
+  squash
+} from './snapshotActions';
+import { downloadRecipe, exportSnapshot } from './snapshotFiles';
+import { importSnapshot } from './snapshotImport';
+import { rebuild, showVerificationLog, verify } from './snapshotProof';
 import { addSubjectCommand } from './subject';
 import type { IContext } from './tokens';
 import { CommandIDs } from './tokens';
@@ -14,7 +23,7 @@ export function addSnapshotCommands(
   context: IContext,
   palette: ICommandPalette | null
 ): void {
-  const { api, store, trans } = context;
+  const { api, commands, store, trans } = context;
   let me: string | undefined;
   api.info().then(
     info => {
@@ -66,6 +75,34 @@ export function addSnapshotCommands(
     snapshot => rollBack(context, snapshot)
   );
   add(
+    CommandIDs.verifySnapshot,
+    trans.__('Verify Workspace Snapshot'),
+    trans.__('Verify'),
+    own,
+    snapshot => verify(context, snapshot)
+  );
+  add(
+    CommandIDs.verificationLog,
+    trans.__('Show Verification Log of Workspace Snapshot'),
+    trans.__('View Log'),
+    () => own().filter(({ verified }) => typeof verified === 'boolean'),
+    snapshot => showVerificationLog(context, snapshot)
+  );
+  add(
+    CommandIDs.rebuildSnapshot,
+    trans.__('Rebuild Workspace Snapshot'),
+    trans.__('Rebuild'),
+    own,
+    snapshot => rebuild(context, snapshot)
+  );
+  add(
+    CommandIDs.recipe,
+    trans.__('Download Recipe of Workspace Snapshot'),
+    trans.__('Download Recipe'),
+    all,
+    snapshot => downloadRecipe(context, snapshot)
+  );
+  add(
     CommandIDs.shareSnapshot,
     trans.__('Share Workspace Snapshot'),
     trans.__('Share'),
@@ -87,10 +124,35 @@ export function addSnapshotCommands(
     snapshot => push(context, snapshot)
   );
   add(
+    CommandIDs.exportSnapshot,
+    trans.__('Export Workspace Snapshot'),
+    trans.__('Export'),
+    own,
+    snapshot => {
+      exportSnapshot(context, snapshot);
+    }
+  );
+  add(
+    CommandIDs.squashSnapshot,
+    trans.__('Squash Workspace Snapshot'),
+    trans.__('Squash'),
+    own,
+    snapshot => squash(context, snapshot)
+  );
+  add(
     CommandIDs.removeSnapshot,
     trans.__('Remove Workspace Snapshot'),
     trans.__('Remove…'),
     own,
     snapshot => removeSnapshot(context, snapshot)
   );
+
+  commands.addCommand(CommandIDs.importSnapshot, {
+    label: trans.__('Import Workspace Snapshot…'),
+    execute: () => importSnapshot(context)
+  });
+  palette?.addItem({
+    command: CommandIDs.importSnapshot,
+    category: trans.__('Workspaces')
+  });
 }

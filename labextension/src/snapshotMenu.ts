@@ -9,11 +9,18 @@ import { CommandIDs } from './tokens';
 const GROUPS = [
   [CommandIDs.launch, CommandIDs.rollBack, CommandIDs.compareSnapshot],
   [
+    CommandIDs.verifySnapshot,
+    CommandIDs.verificationLog,
+    CommandIDs.rebuildSnapshot,
+    CommandIDs.recipe
+  ],
+  [
     CommandIDs.shareSnapshot,
     CommandIDs.unshareSnapshot,
-    CommandIDs.pushSnapshot
+    CommandIDs.pushSnapshot,
+    CommandIDs.exportSnapshot
   ],
-  [CommandIDs.removeSnapshot]
+  [CommandIDs.squashSnapshot, CommandIDs.removeSnapshot]
 ];
 
 /** Show what can be done with a snapshot, below something; where that had the focus it gets it back. */

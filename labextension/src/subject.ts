@@ -22,7 +22,7 @@ export function addSubjectCommand<T>(
   palette: ICommandPalette | null,
   subject: ISubject<T>
 ): void {
-  const { commands, trans } = context;
+  const { commands, notices, trans } = context;
   const { id, argument, key, label, name, ok } = subject;
   commands.addCommand(id, {
     // Where it is said which one, the rest is seen beside it.
@@ -35,13 +35,18 @@ export function addSubjectCommand<T>(
       );
     },
     execute: async args => {
-      const items = await subject.list();
-      const item =
-        argument in args
-          ? items.find(one => key(one) === args[argument])
-          : await choose(items, name, label, ok);
-      if (item !== undefined) {
-        await subject.act(item);
+      try {
+        const items = await subject.list();
+        const item =
+          argument in args
+            ? items.find(one => key(one) === args[argument])
+            : await choose(items, name, label, ok);
+        if (item !== undefined) {
+          await subject.act(item);
+        }
+      } catch (error) {
+        // A menu and the palette say nothing.
+        notices.problem(error);
       }
     }
   });

@@ -31,6 +31,13 @@ export namespace CommandIDs {
   export const rollBack = 'workspaces:roll-back';
   export const shareSnapshot = 'workspaces:share-snapshot';
   export const unshareSnapshot = 'workspaces:unshare-snapshot';
+  export const recipe = 'workspaces:download-recipe';
+  export const rebuildSnapshot = 'workspaces:rebuild-snapshot';
+  export const verifySnapshot = 'workspaces:verify-snapshot';
+  export const verificationLog = 'workspaces:show-verification-log';
+  export const squashSnapshot = 'workspaces:squash-snapshot';
+  export const exportSnapshot = 'workspaces:export-snapshot';
+  export const importSnapshot = 'workspaces:import-snapshot';
   export const removeSnapshot = 'workspaces:remove-snapshot';
   export const createVolume = 'workspaces:create-volume';
   export const removeVolume = 'workspaces:remove-volume';

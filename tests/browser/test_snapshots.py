@@ -1,40 +1,22 @@
-"""Snapshots as a tree: what a commit would keep, what differs, rolling back, proof: by clicks and keys."""
+"""Snapshots as a tree: what differs, rolling back, proof, files: by clicks and keys."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
-from tests.browser.lab import answer, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
+from tests.browser.lab import answer, dialog_of, hear_own_events, load_lab, open_lab, open_sidebar, picture, tell
+from tests.browser.test_images import operation
 from tests.engine.server import RunningServer
 
 MIB = 1 << 20
-KEY = "/home/workspace/.aws/credentials"
-CHANGES: dict[str, Any] = {
-    "size": 530 * MIB,
-    "groups": [
-        {"kind": "pip", "paths": [{"path": "/opt/conda/lib/six.py", "size": 9 * MIB}], "size": 9 * MIB, "entries": 12},
-        {
-            "kind": "caches",
-            "paths": [
-                {"path": "/home/workspace/.cache/pip", "size": 500 * MIB},
-                {"path": "/var/cache/apt", "size": 20 * MIB},
-            ],
-            "size": 520 * MIB,
-            "entries": 800,
-        },
-        {"kind": "home", "paths": [{"path": KEY, "size": MIB}], "size": MIB, "entries": 1},
-    ],
-    "packages": {
-        "added": [{"manager": "pip", "name": "six", "version": "1.17.0", "source": ""}],
-        "removed": [],
-        "changed": [{"manager": "apt", "name": "less", "before": "590", "after": "643"}],
-    },
-    "secrets": [
-        {"path": KEY, "rule": "AWS access key"},
-        {"path": "/home/workspace/.netrc", "rule": ".netrc"},
-    ],
+PACKAGES: dict[str, Any] = {
+    "added": [{"manager": "pip", "name": "six", "version": "1.17.0", "source": ""}],
+    "removed": [],
+    "changed": [{"manager": "apt", "name": "less", "before": "590", "after": "643"}],
 }
 
 
@@ -50,6 +32,7 @@ def snapshot(owner: str, tag: str, parent: str | None = None, **changes: Any) ->
         "created": "2026-11-25T10:00:00.000Z",
         "size": 900 * MIB,
         "unique_size": 12 * MIB,
+        "layers": 24,
         "packages": 120,
         "verified": None,
         "shared": False,
@@ -129,7 +112,7 @@ def test_the_tree_is_walked_by_keys(context: BrowserContext, server: RunningServ
 def test_two_snapshots_are_compared(context: BrowserContext, server: RunningServer) -> None:
     page = context.new_page()
     owner = server.owner
-    differs = {"packages": CHANGES["packages"], "size": -3 * MIB}
+    differs = {"packages": PACKAGES, "size": -3 * MIB}
     same = {"packages": {"added": [], "removed": [], "changed": []}, "size": 0}
     for against, diff in (("one", differs), ("base", same)):
         answer(page, rf"snapshots/two/diff\?against={against}&\d+", diff)
@@ -143,6 +126,119 @@ def test_two_snapshots_are_compared(context: BrowserContext, server: RunningServ
     picture(page, "compare")
     view.get_by_label("Compared with").select_option("base")
     expect(view.get_by_role("status")).to_have_text("The same size · the same packages")
+
+
+def test_what_a_rebuild_and_a_verification_found_is_shown(context: BrowserContext, server: RunningServer) -> None:
+    page = context.new_page()
+    one = snapshot(server.owner, "one")
+    none = {"count": 0, "paths": []}
+    found = {
+        "reproducible": False,
+        "packages": PACKAGES,
+        "files": {"missing": none, "extra": none, "different": {"count": 102, "paths": ["/etc/motd"]}},
+        "error": None,
+    }
+    for kind in ("rebuild", "verify"):
+        answer(page, f"snapshots/one/{kind}", operation(kind, one["reference"], id=kind), status=202)
+    row = load_tree(page, server, one).get_by_role("treeitem")
+    choose_from_menu(page, row, "Rebuild")
+    tell(page, "operation", operation("rebuild", one["reference"], id="rebuild", progress=0.3))
+    expect(row.get_by_role("progressbar")).to_be_visible()
+    ended = {"state": "succeeded", "result": found}
+    tell(page, "operation", operation("rebuild", one["reference"], id="rebuild", **ended))
+    dialog = page.get_by_role("dialog").filter(has_text="Not reproducible")
+    expect(dialog.get_by_role("list", name="Files that differ")).to_contain_text("/etc/motd")
+    expect(dialog).to_contain_text("and 101 more")
+    picture(page, "rebuilt")
+    page.keyboard.press("Escape")
+
+    choose_from_menu(page, row, "Verify")
+    broken = {"verified": False, "problem": "six cannot be imported.", "imported": 3, "log": "ModuleNotFoundError"}
+    ended = {"state": "succeeded", "result": broken}
+    tell(page, "operation", operation("verify", one["reference"], id="verify", **ended))
+    dialog = page.get_by_role("dialog").filter(has_text="Verification of")
+    expect(dialog.get_by_role("alert")).to_have_text("six cannot be imported.")
+
+
+def test_a_snapshot_shows_its_depth_and_what_its_verification_wrote(
+    context: BrowserContext, server: RunningServer
+) -> None:
+    page = context.new_page()
+    owner = server.owner
+    deep = snapshot(owner, "deep", verified=False, layers=104)
+    answer(page, "snapshots/deep/squash", operation("squash", deep["reference"], id="squash"), status=202)
+    page.route(re.compile(r"snapshots/deep/verify\?"), lambda route: route.fulfill(body="six cannot be imported.\n"))
+    tree = load_tree(page, server, deep, snapshot(owner, "new", layers=24))
+    row, new = (tree.get_by_role("treeitem", name=f"{owner}/first:{tag}") for tag in ("deep", "new"))
+    expect(row).to_contain_text("unverified")
+    expect(row.get_by_role("meter", name="Depth")).to_have_attribute("aria-valuetext", "104 of 125 layers")
+    expect(new.get_by_role("meter", name="Depth")).to_have_attribute("aria-valuenow", "24")
+    choose_from_menu(page, row, "View Log")
+    expect(page.get_by_role("dialog")).to_contain_text("six cannot be imported.")
+    picture(page, "verification-log")
+    page.keyboard.press("Escape")
+    new.get_by_role("button", name="More actions").click()
+    expect(page.get_by_role("menuitem", name="Verify", exact=True)).to_be_visible()
+    expect(page.get_by_role("menuitem", name="View Log")).to_have_count(0)
+    page.keyboard.press("Escape")
+
+    # What a menu's command is refused is told.
+    refused = {"message": "Something else is being done to it.", "reason": "busy"}
+    answer(page, "snapshots/new/squash", refused, status=409)
+    choose_from_menu(page, new, "Squash")
+    expect(page.get_by_text("Something else is being done to it.").first).to_be_visible()
+
+    choose_from_menu(page, row, "Squash")
+    tell(page, "operation", operation("squash", deep["reference"], id="squash", progress=0.4))
+    expect(row.get_by_role("progressbar")).to_be_visible()
+    tell(page, "snapshot", {**deep, "layers": 21})
+    tell(page, "operation", operation("squash", deep["reference"], id="squash", state="succeeded"))
+    expect(page.get_by_text(f"{deep['reference']} is squashed.").first).to_be_visible()
+    expect(row.get_by_role("meter", name="Depth")).to_have_attribute("aria-valuenow", "21")
+
+
+def test_a_snapshot_goes_out_as_a_file_and_comes_back(
+    context: BrowserContext, server: RunningServer, tmp_path: Path
+) -> None:
+    page = context.new_page()
+    one = snapshot(server.owner, "one")
+    sent: list[tuple[str, str | None, str | None]] = []
+
+    def take(route: Route) -> None:
+        request = route.request
+        tag = re.search("tag=([^&]*)", request.url)
+        sent.append((tag[1] if tag else "", request.headers.get("content-type"), request.post_data))
+        if tag:
+            route.fulfill(status=202, json=operation("import", server.owner, id="import"))
+        else:
+            route.fulfill(status=409, json={"message": "There is first:one already.", "reason": "tag_taken"})
+
+    page.route(re.compile("snapshots/import"), take)
+    row = load_tree(page, server, one).get_by_role("treeitem")
+    with page.expect_download() as coming:
+        choose_from_menu(page, row, "Export")
+    assert coming.value.suggested_filename == "first-one.tar"
+    assert "/snapshots/one/export" in coming.value.url
+
+    file = tmp_path / "first-one.tar"
+    file.write_text("a tar")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Import…").press("Enter")
+    chooser.value.set_files(file)
+    dialog = dialog_of(page, "Tag")
+    expect(dialog.get_by_role("alert")).to_contain_text("already")
+    dialog.get_by_label("Tag", exact=True).fill("again")
+    picture(page, "import-again")
+    page.keyboard.press("Enter")
+    bar = page.get_by_role("region", name="Workspaces", exact=True).get_by_role("progressbar")
+    tell(page, "operation", operation("import", server.owner, id="import", detail="Unpacking"))
+    expect(bar).to_be_visible()
+    picture(page, "importing")
+    result = snapshot(server.owner, "again")
+    tell(page, "operation", operation("import", server.owner, id="import", state="succeeded", result=result))
+    expect(page.get_by_text(f"Imported as {server.owner}/first:again").first).to_be_visible()
+    expect(bar).to_have_count(0)
+    assert sent == [(tag, "application/x-tar", "a tar") for tag in ("", "again")]
 
 
 def test_two_generations_and_back(context: BrowserContext, server: RunningServer) -> None:

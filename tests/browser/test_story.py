@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.lab import dialog_of, launch, open_lab, open_sidebar, picture
@@ -84,20 +86,35 @@ def test_a_workspace_is_committed_from_inside(context: BrowserContext, server: R
     expect(lab.locator("[data-id='workspace-launcher-panel']")).to_have_count(0)
     expect(page.get_by_role("button", name="Commit environment", exact=True)).to_have_count(0)
 
+    where = f"/workspaces/{server.owner}/busy_bee"
+    command = ["sh", "-c", "echo 'machine example.org login me password x' > ~/.netrc"]
+    server.api("POST", f"{where}/exec", json={"command": command}, status=200)
     button.focus()
     lab.keyboard.press("Enter")
     dialog = dialog_of(lab, "Tag")
+    # What would be kept is seen from there, too.
+    netrc = "/home/workspace/.netrc"
+    dialog.get_by_role("radiogroup", name=netrc).get_by_label("Exclude").check()
     dialog.get_by_label("Tag", exact=True).fill("not good")
     dialog.get_by_label("Message", exact=True).fill("from inside")
     dialog.get_by_role("button", name="Commit", exact=True).click()
     dialog = dialog_of(lab, "Tag")
     expect(dialog.get_by_role("alert")).to_contain_text("letters, digits")
+    expect(dialog.get_by_role("radiogroup", name=netrc).get_by_label("Exclude")).to_be_checked()
     dialog.get_by_label("Tag", exact=True).fill("kept")
     picture(lab, "inside-dialog")
     dialog.get_by_role("button", name="Commit", exact=True).click()
     reference = f"{server.owner}/busy_bee:kept"
     expect(lab.get_by_text(f"Committed as {reference}").first).to_be_visible()
     picture(lab, "inside-committed")
+
+    # A launcher of an earlier version cannot say what would be kept, and commits all the same.
+    lab.route(re.compile("commit/changes"), lambda route: route.fulfill(status=404))
+    button.click()
+    dialog = dialog_of(lab, "Tag")
+    expect(dialog.get_by_role("region", name="What would be kept")).to_have_count(0)
+    expect(dialog.get_by_role("button", name="Commit", exact=True)).to_be_enabled()
+    lab.keyboard.press("Escape")
 
     page.bring_to_front()
     open_sidebar(page)

@@ -2,19 +2,26 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import type { IChoices } from '../changes';
+import { NO_CHOICES } from '../changes';
 import type { ICommitRequest } from '../models';
 import { Problem, TextField } from './fields';
 import { Form } from './form';
+import type { IPreview } from './preview';
+import { Preview } from './preview';
 
 export interface ICommitValues {
   tag?: string;
   message?: string;
+  verify?: boolean;
+  choices?: IChoices;
 }
 
-/** Ask what to call a commit; null where the user thinks better of it. */
+/** Ask what to call a commit and what of the changes to keep; null where the user thinks better of it. */
 export async function askCommit(
   trans: TranslationBundle,
   title: string,
+  preview: IPreview,
   initial: ICommitValues,
   problem: string
 ): Promise<ICommitValues | null> {
@@ -46,6 +53,29 @@ export async function askCommit(
             change({ message });
           }}
         />
+        <label
+          className="wl-Check"
+          title={trans.__(
+            'Starts a lab from it and imports its packages first'
+          )}
+        >
+          <input
+            type="checkbox"
+            checked={values.verify ?? false}
+            onChange={event => {
+              change({ verify: event.target.checked });
+            }}
+          />
+          {trans.__('Verify before tagging')}
+        </label>
+        <Preview
+          {...preview}
+          trans={trans}
+          choices={values.choices ?? NO_CHOICES}
+          onChange={choices => {
+            change({ choices });
+          }}
+        />
       </>
     )),
     buttons: [
@@ -60,5 +90,13 @@ export async function askCommit(
 export function commitRequest(values: ICommitValues): ICommitRequest {
   const tag = values.tag?.trim();
   const message = values.message?.trim();
-  return { ...(tag && { tag }), ...(message && { message }) };
+  const { kinds, paths, allowed } = values.choices ?? NO_CHOICES;
+  const exclude = [...kinds, ...paths];
+  return {
+    ...(tag && { tag }),
+    ...(message && { message }),
+    ...(exclude.length > 0 && { exclude }),
+    ...(allowed.length > 0 && { allow_secrets: allowed }),
+    ...(values.verify && { verify: true })
+  };
 }

@@ -10,6 +10,7 @@ import type { IOperation, ISnapshot } from '../models';
 import { formatSize, formatTime } from '../text';
 import type { Run } from '../tokens';
 import { CommandIDs } from '../tokens';
+import { Depth } from './depth';
 import type { INode } from './lineage';
 import { OperationBar } from './operation';
 
@@ -150,7 +151,7 @@ function Detail(props: {
   readonly trans: TranslationBundle;
 }): React.ReactElement {
   const { node, expanded, trans } = props;
-  const { created, size, unique_size, packages } = node.snapshot;
+  const { created, layers, size, unique_size, packages } = node.snapshot;
   const parts = [
     formatSize(size),
     unique_size ? trans.__('adds %1', formatSize(unique_size)) : '',
@@ -163,7 +164,8 @@ function Detail(props: {
     <div className="wl-Row-detail">
       {created && <time dateTime={created}>{formatTime(created)}</time>}
       {created && ' · '}
-      {parts.filter(Boolean).join(' · ')}
+      {parts.filter(Boolean).join(' · ')}{' '}
+      <Depth layers={layers} trans={trans} />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import type { IContext, Run } from '../tokens';
 import { CommandIDs } from '../tokens';
 import type { INode } from './lineage';
 import { lineage, visible } from './lineage';
+import { OperationBar } from './operation';
 import { SnapshotRow } from './snapshot';
 
 /** The environments that were committed, each under the one that it was made from. */
@@ -15,6 +16,9 @@ export function Snapshots(props: {
 }): React.ReactElement {
   const { context, run } = props;
   const { store, trans } = context;
+  const imports = [...store.operations.values()].filter(
+    ({ kind, state }) => kind === 'import' && state === 'running'
+  );
   return (
     <>
       {store.snapshots.size === 0 ? (
@@ -28,6 +32,25 @@ export function Snapshots(props: {
       ) : (
         <Tree context={context} run={run} />
       )}
+      <div className="wl-Actions">
+        {imports.map(operation => (
+          <OperationBar
+            key={operation.id}
+            operation={operation}
+            trans={trans}
+            run={run}
+            details={trans.__('Details')}
+          />
+        ))}
+        <button
+          className="wl-Button"
+          onClick={() => {
+            run(CommandIDs.importSnapshot);
+          }}
+        >
+          {trans.__('Import…')}
+        </button>
+      </div>
     </>
   );
 }
