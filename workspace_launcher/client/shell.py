@@ -98,7 +98,9 @@ def interact(connection: Connection, workspace: Workspace, command: Sequence[str
         ) from None
     name = quote(str(made["name"]), safe="")
     try:
-        with contextlib.closing(dial(connection, f"{path}/terminals/websocket/{name}", "The workspace's terminal")) as socket:
+        with contextlib.closing(
+            dial(connection, f"{path}/terminals/websocket/{name}", "The workspace's terminal")
+        ) as socket:
             before = termios.tcgetattr(sys.stdin)
             try:
                 status = _Join(socket, mark).run()
