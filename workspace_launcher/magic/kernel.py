@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import websocket
 
-from ..client.connection import Connection
+from ..client.connection import API, Connection
 from ..client.sockets import dial
 from ..client.terminal import unknown
 from ..errors import LauncherError, NotFound, ServerUnreachable, WorkspaceStopped, WorkspaceUnreachable
@@ -223,6 +223,9 @@ class RemoteKernel:
                 self.ensure()
                 return
             except WorkspaceStopped:
+                if self._is_going() and time.monotonic() < deadline:
+                    time.sleep(0.25)  # whether it stops or is removed is not seen yet
+                    continue
                 self._dead = True
                 raise WorkspaceStopped(
                     f"The workspace {self.name!r} was stopped in mid-cell; the kernel's variables are gone. "
@@ -251,6 +254,13 @@ class RemoteKernel:
             return error
         return KernelDied(f"The kernel in {self.name!r} was shut down in mid-cell; its variables are gone.")
 
+    def _is_going(self) -> bool:
+        """Return whether the workspace is on its way to an end."""
+        path = f"{API}/workspaces/{self._base.removeprefix('workspace/')}"
+        with contextlib.suppress(LauncherError), self._calls:
+            return bool(self.connection.send("GET", path).json()["state"] == "stopping")
+        return False
+
     def _death(self) -> KernelDied:
         why = "it has run out of memory" if self._ran_out_of_memory() else "it crashed, or was restarted by somebody"
         return KernelDied(
@@ -261,7 +271,7 @@ class RemoteKernel:
 
     def _ran_out_of_memory(self) -> bool:
         """Return whether the engine's kernel has killed something in the workspace for want of memory."""
-        path = f"workspace-launcher/api/workspaces/{self._base.removeprefix('workspace/')}/exec"
+        path = f"{API}/workspaces/{self._base.removeprefix('workspace/')}/exec"
         command = ["sh", "-c", "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null"]
         try:
             with self._calls:

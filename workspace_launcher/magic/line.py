@@ -6,21 +6,16 @@ import argparse
 import contextlib
 import io
 import shlex
-from collections.abc import Callable
-from typing import TypeVar
 
 from ..client import cli
 from ..client.terminal import unknown
 from ..client.verbs import VERBS, UsageError
-from ..errors import NotLoggedIn, ServerUnreachable
 from .failures import WorkspaceError, WrongUsage
 from .session import Session
 
 PROGRAM = "%workspace"
 ANSWERED_BY_STATUS = {"doctor"}
 """Verbs whose status is no failure of theirs."""
-
-T = TypeVar("T")
 
 
 def run_line(session: Session, line: str) -> None:
@@ -33,7 +28,7 @@ def run_line(session: Session, line: str) -> None:
     """
     options = read(line)
     if options is not None:
-        once_more(session, options, lambda: _act(session, options))
+        _act(session, options)
 
 
 def read(line: str) -> argparse.Namespace | None:
@@ -54,19 +49,6 @@ def read(line: str) -> argparse.Namespace | None:
     if options.verb is None:
         raise WrongUsage("Which verb? '%workspace --help' lists them.")
     return options
-
-
-def once_more(session: Session, options: argparse.Namespace, act: Callable[[], T]) -> T:
-    """Do something; where the server that was known has gone, once more with the one that runs now."""
-    url, token = getattr(options, "url", None), getattr(options, "token", None)
-    try:
-        return act()
-    except (ServerUnreachable, NotLoggedIn) as error:
-        # Only where nothing can have been done yet.
-        gone = isinstance(error, NotLoggedIn) or "nothing listens" in error.message
-        if not (gone and session.forget_client(url, token)):
-            raise
-        return act()
 
 
 def _act(session: Session, options: argparse.Namespace) -> None:

@@ -44,17 +44,12 @@ class WorkspaceMagics:
             from . import cell as cells
 
             options = cells.read(line)
-            return None if options is None else self._again(options, lambda: cells.run(self.session, options, cell))
+            return None if options is None else cells.run(self.session, options, cell)
         except WorkspaceError:
             raise
         except LauncherError as error:
             message = error.message.replace("jupyter workspace ", "%workspace ")
             raise WorkspaceError(message, reason=error.reason) from None
-
-    def _again(self, options: Any, act: Any) -> Any:
-        from .line import once_more
-
-        return once_more(self.session, options, act)
 
     def complete(self, _: Any, event: Any) -> list[str]:
         """Complete what is typed behind either magic; IPython calls it."""

@@ -18,7 +18,7 @@ from .notebook import Notebook
 from .relay import Relay
 
 FRESH = 5.0
-"""Seconds for which a name means the workspace that it meant, while its kernel can be talked with."""
+"""Seconds for which a server is taken to be there, and a name to mean what it meant."""
 GOODBYE_SECONDS = 3.0
 REST_TIMEOUT = 60.0
 
@@ -35,23 +35,18 @@ class Session:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.live = Live()
-        self._clients: dict[tuple[str | None, str | None], Client] = {}
+        self._clients: dict[tuple[str | None, str | None], tuple[float, Client]] = {}
         self._kernels: dict[tuple[str, str | None], RemoteKernel] = {}
         self._known: dict[tuple[str, str], tuple[float, Workspace]] = {}
 
     def client(self, url: str | None = None, token: str | None = None) -> Client:
         """Return the client of a server, of the one that runs here where none is named."""
-        if (url, token) not in self._clients:
-            self._clients[url, token] = Client(url, token)
-        return self._clients[url, token]
-
-    def forget_client(self, url: str | None, token: str | None) -> bool:
-        """Look for the server anew next time; return whether there was one to forget."""
-        client = self._clients.pop((url, token), None)
-        if client is None:
-            return False
-        client.close()
-        return True
+        then, client = self._clients.get((url, token), (0.0, None))
+        if client is None or (time.monotonic() - then > FRESH and not _answers(client)):
+            # The server may have been started anew since, at another address and with another token.
+            client = Client(url, token)
+        self._clients[url, token] = time.monotonic(), client
+        return client
 
     def terminal(self, url: str | None = None, token: str | None = None, *, as_json: bool = False) -> Notebook:
         """Return where verbs show what they say."""
@@ -151,6 +146,16 @@ class Session:
         for kernel in self._kernels.values():
             kernel.close(timeout=GOODBYE_SECONDS)
         self._kernels.clear()
-        for client in self._clients.values():
+        for _, client in self._clients.values():
             client.close()
         self._clients.clear()
+
+
+def _answers(client: Client) -> bool:
+    """Return whether a server still takes us."""
+    try:
+        client.connection.call("GET", "/operations", timeout=5.0)
+    except LauncherError:
+        client.close()
+        return False
+    return True
