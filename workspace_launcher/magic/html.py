@@ -113,6 +113,7 @@ def buttons(workspace: Workspace, base: str) -> str:
 
 def link(address: str, text: str) -> str:
     """Return a link that opens beside this page; one to anywhere but the web is only its text."""
+    address, text = printable(address), printable(text)
     if not address.startswith(("http://", "https://")):
         return escape(text)
     return f"<a href='{escape(address, quote=True)}' target='_blank' rel='noopener'>{escape(text)}</a>"

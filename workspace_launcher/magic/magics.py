@@ -38,6 +38,10 @@ class WorkspaceMagics:
 
         try:
             if cell is None:
+                from .inside import is_inside, names_a_server, run_inside
+
+                if is_inside() and not names_a_server(line):
+                    return run_inside(self._shell, line)
                 from .line import run_line
 
                 return run_line(self.session, line)

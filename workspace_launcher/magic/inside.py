@@ -1,0 +1,104 @@
+"""``%workspace commit`` in a workspace: this very workspace, by the one thing that it may ask of the launcher.
+
+A kernel in a workspace has no way to the launcher, and no token of it. Its page has: on the workspace's own origin the
+launcher answers ``workspace-launcher/commit`` and nothing else (``handlers/inside.py``), for the button *Commit
+environment*. So the page is asked, by a script in the cell's output, which also shows there how it goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..errors import LauncherError
+from .failures import WrongUsage
+
+PAGE = Path("/run/workspace/labconfig/page_config.json")
+"""What the launcher tells the page of a workspace; nowhere else is it there."""
+
+SCRIPT = """
+(async () => {
+  const shown = document.createElement('div');
+  element.append(shown);
+  const say = text => { shown.textContent = text; };
+  const base = JSON.parse(document.getElementById('jupyter-config-data').textContent).baseUrl;
+  const xsrf = /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie);
+  const headers = { 'Content-Type': 'application/json', ...(xsrf ? { 'X-XSRFToken': xsrf[1] } : {}) };
+  const ask = async (path, options) => {
+    const answer = await fetch(base + 'workspace-launcher/' + path, { headers, cache: 'no-store', ...options });
+    const content = await answer.json();
+    if (!answer.ok) { throw new Error(content.message); }
+    return content;
+  };
+  try {
+    say('Committing…');
+    let operation = await ask('commit', { method: 'POST', body: JSON.stringify(REQUEST) });
+    while (operation.state === 'running') {
+      say(operation.detail + (operation.progress === null ? '' : ` ${Math.round(operation.progress * 100)} %`));
+      await new Promise(resolve => setTimeout(resolve, 500));
+      operation = await ask('operations/' + encodeURIComponent(operation.id));
+    }
+    say(operation.state === 'succeeded' ? `Committed as ${operation.result.reference}` : operation.error || operation.detail);
+  } catch (error) {
+    say(`The commit was refused: ${error.message}`);
+  }
+})();
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongUsage(f"{message}\n{self.format_usage().strip()}")
+
+
+def is_inside(page: Path | None = None) -> bool:
+    """Return whether this process runs in a workspace."""
+    try:
+        content = json.loads((page or PAGE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("workspaceLauncher") == "inside"
+
+
+def names_a_server(line: str) -> bool:
+    """Return whether a line says which server is meant: then it is an ordinary one."""
+    return any(word.partition("=")[0] == "--url" for word in line.split())
+
+
+def run_inside(shell: Any, line: str) -> None:
+    """Run ``commit`` for this workspace.
+
+    Raises
+    ------
+    LauncherError
+        Another verb: the workspace may do no other.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise WrongUsage(f"{error}.") from None
+    if words[:1] != ["commit"]:
+        raise LauncherError(
+            "In a workspace, '%workspace commit' is all that can be asked of the launcher; --url and --token name a "
+            "server that may be asked for more.",
+            reason="inside",
+        )
+    parser = _Parser(prog="%workspace commit", add_help=False)
+    parser.add_argument("-t", "--tag")
+    parser.add_argument("-m", "--message", default="")
+    parser.add_argument("--no-pause", action="store_true")
+    parser.add_argument("-w", "--wait", action="store_true", help=argparse.SUPPRESS)  # the page shows the end anyway
+    asked = parser.parse_args(words[1:])
+    shell.display_pub.publish(data=bundle(asked.tag, asked.message, pause=not asked.no_pause), metadata={})
+
+
+def bundle(tag: str | None, message: str, *, pause: bool) -> dict[str, str]:
+    """Return what makes a page commit its workspace, and what is seen where there is no page."""
+    request = json.dumps({"tag": tag, "message": message, "pause": pause})
+    return {
+        "application/javascript": SCRIPT.replace("REQUEST", request),
+        "text/plain": "The page of this workspace commits it; without a page nothing happens.",
+    }
