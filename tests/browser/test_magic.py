@@ -96,6 +96,13 @@ def test_a_workspace_commits_itself(context: BrowserContext, server: RunningServ
     (snapshot,) = server.api("GET", "/snapshots")
     assert snapshot["message"] == "from inside" and snapshot["workspace"] == "busy_bee"
 
+    # Whoever opens the notebook again commits nothing.
+    expect(page.locator("[data-mime-type='application/javascript']")).to_have_count(0)
+    page.keyboard.press("Control+s")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    saved = (server.notebooks / "inside.ipynb").read_text()
+    assert "asked to commit itself" in saved and "fetch(" not in saved
+
 
 def _localhost(server: RunningServer) -> str:
     return server.url.replace("127.0.0.1", "localhost")

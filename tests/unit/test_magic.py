@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -281,11 +282,19 @@ def test_in_a_workspace_it_commits_itself_and_nothing_else(
     assert not inside.is_inside(page)
     page.write_text('{"workspaceLauncher": "inside"}')
     monkeypatch.setattr(inside, "PAGE", page)
+    monkeypatch.setattr(inside, "STAYS", 0.01)
     assert run(shell, '%workspace commit -m "it\'s </script>" --tag one')[2] is None
-    (one,) = shown(shell)
+    place, one = shown(shell)[:2]
     script = one["data"]["application/javascript"]
     assert json.dumps({"tag": "one", "message": "it's </script>", "pause": True}) in script
-    assert "without a page nothing happens" in one["data"]["text/plain"]
+    assert "without a page nothing happens" in place["data"]["text/plain"]
+    identifier = one["transient"]["display_id"]
+    assert f"id='workspace-commit-{identifier}'" in place["data"]["text/html"] and identifier in script
+    # What is saved with the notebook commits nothing when that is opened.
+    while len(shown(shell)) < 3:
+        time.sleep(0.001)
+    assert shown(shell)[2]["update"] and "application/javascript" not in shown(shell)[2]["data"]
+    assert "Date.now() > 601000 " in inside.script("a", {}, now=1.0)
     error = run(shell, "%workspace launch")[2]
     assert isinstance(error, LauncherError) and error.reason == "inside"
     for line in ("%workspace commit other", "%workspace commit 'a"):

@@ -2,14 +2,18 @@
 
 A kernel in a workspace has no way to the launcher, and no token of it. Its page has: on the workspace's own origin the
 launcher answers ``workspace-launcher/commit`` and nothing else (``handlers/inside.py``), for the button *Commit
-environment*. So the page is asked, by a script in the cell's output, which also shows there how it goes.
+environment*. So the page is asked, by a script in the cell's output, which also shows there how it goes. A notebook is saved
+with its outputs, and must not commit whenever it is opened: the script runs once, and is taken out again in a moment.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import shlex
+import threading
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,11 +23,19 @@ from .failures import WrongUsage
 PAGE = Path("/run/workspace/labconfig/page_config.json")
 """What the launcher tells the page of a workspace; nowhere else is it there."""
 
+WITHOUT_A_PAGE = "The page of this workspace commits it; without a page nothing happens."
+STAYS = 3.0
+"""Seconds that a script is left to be run."""
+VALID = 600.0
+"""Seconds that a script is good for, the page's clock being another."""
+
 SCRIPT = """
 (async () => {
-  const shown = document.createElement('div');
-  element.append(shown);
-  const say = text => { shown.textContent = text; };
+  const id = 'workspace-commit-ID';
+  // Who opens a notebook that was saved meanwhile runs its scripts again.
+  if (Date.now() > EXPIRES || localStorage.getItem(id)) { return; }
+  localStorage.setItem(id, 'asked');
+  const say = text => { document.getElementById(id).textContent = text; };
   const base = JSON.parse(document.getElementById('jupyter-config-data').textContent).baseUrl;
   const xsrf = /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie);
   const headers = { 'Content-Type': 'application/json', ...(xsrf ? { 'X-XSRFToken': xsrf[1] } : {}) };
@@ -92,13 +104,21 @@ def run_inside(shell: Any, line: str) -> None:
     parser.add_argument("--no-pause", action="store_true")
     parser.add_argument("-w", "--wait", action="store_true", help=argparse.SUPPRESS)  # the page shows the end anyway
     asked = parser.parse_args(words[1:])
-    shell.display_pub.publish(data=bundle(asked.tag, asked.message, pause=not asked.no_pause), metadata={})
+    identifier = secrets.token_hex(8)
+    shown = f"<div id='workspace-commit-{identifier}'>This workspace was asked to commit itself.</div>"
+    shell.display_pub.publish(data={"text/html": shown, "text/plain": WITHOUT_A_PAGE}, metadata={})
+    request = {"tag": asked.tag, "message": asked.message, "pause": not asked.no_pause}
+    transient = {"display_id": identifier}
+    data = {"application/javascript": script(identifier, request), "text/plain": ""}
+    shell.display_pub.publish(data=data, metadata={}, transient=transient)
+    nothing = {"text/html": "", "text/plain": ""}
+    threading.Timer(
+        STAYS, shell.display_pub.publish, kwargs={"data": nothing, "transient": transient, "update": True}
+    ).start()
 
 
-def bundle(tag: str | None, message: str, *, pause: bool) -> dict[str, str]:
-    """Return what makes a page commit its workspace, and what is seen where there is no page."""
-    request = json.dumps({"tag": tag, "message": message, "pause": pause})
-    return {
-        "application/javascript": SCRIPT.replace("REQUEST", request),
-        "text/plain": "The page of this workspace commits it; without a page nothing happens.",
-    }
+def script(identifier: str, request: dict[str, Any], now: float | None = None) -> str:
+    """Return what makes a page commit its workspace, once, and not long after now."""
+    expires = int(((time.time() if now is None else now) + VALID) * 1000)
+    body = SCRIPT.replace("ID", identifier, 1).replace("EXPIRES", str(expires), 1)
+    return body.replace("REQUEST", json.dumps(request), 1)
