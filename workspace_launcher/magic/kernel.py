@@ -13,7 +13,7 @@ from urllib.parse import quote
 import websocket
 
 from ..client.connection import API, Connection
-from ..client.sockets import dial
+from ..client.sockets import dial, send
 from ..client.terminal import unknown
 from ..errors import LauncherError, NotFound, ServerUnreachable, WorkspaceStopped, WorkspaceUnreachable
 from ..models import Workspace
@@ -175,7 +175,7 @@ class RemoteKernel:
         try:
             if self._socket is None:
                 raise OSError("it is closed")
-            self._socket.send_binary(data)
+            send(self._socket, data)
         except (websocket.WebSocketException, OSError) as error:
             if execution is not None:
                 self.forget(execution)
