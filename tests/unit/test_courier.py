@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import pickle
+import secrets
+import threading
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from workspace_launcher.client import sockets
 from workspace_launcher.magic import courier
 from workspace_launcher.magic.courier import CannotTravel, pack, unpack
 from workspace_launcher.magic.wire import Message
@@ -155,3 +158,23 @@ def test_messages() -> None:
 def test_what_is_no_message(data: bytes) -> None:
     with pytest.raises(ValueError):
         unpack_message(data)
+
+
+class Wire:
+    """Takes what is sent, as a WebSocket's socket and lock do."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.sock, self.data = self, b""
+
+    def sendall(self, data: bytes) -> None:
+        self.data += bytes(data)
+
+
+@pytest.mark.parametrize("extra", range(4))
+def test_a_large_message_is_one_masked_frame(extra: int) -> None:
+    data, wire = secrets.token_bytes(sockets.LARGE + extra), Wire()
+    sockets.send(wire, data)
+    assert wire.data[:2] == b"\x82\xff" and int.from_bytes(wire.data[2:10], "big") == len(data)
+    key, masked = wire.data[10:14], wire.data[14:]
+    assert bytes(byte ^ key[place % 4] for place, byte in enumerate(masked)) == data

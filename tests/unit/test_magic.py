@@ -283,10 +283,11 @@ def test_in_a_workspace_it_commits_itself_and_nothing_else(
     page.write_text('{"workspaceLauncher": "inside"}')
     monkeypatch.setattr(inside, "PAGE", page)
     monkeypatch.setattr(inside, "STAYS", 0.01)
-    assert run(shell, '%workspace commit -m "it\'s </script>" --tag one')[2] is None
+    assert run(shell, '%workspace commit -m "it\'s </script>" --tag one -x caches')[2] is None
     place, one = shown(shell)[:2]
     script = one["data"]["application/javascript"]
-    assert json.dumps({"tag": "one", "message": "it's </script>", "pause": True}) in script
+    asked = {"tag": "one", "message": "it's </script>", "pause": True, "exclude": ["caches"], "allow_secrets": []}
+    assert json.dumps(asked) in script
     assert "without a page nothing happens" in place["data"]["text/plain"]
     identifier = one["transient"]["display_id"]
     assert f"id='workspace-commit-{identifier}'" in place["data"]["text/html"] and identifier in script

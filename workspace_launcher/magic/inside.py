@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..client.verbs import VERBS
+from ..client.verbs.table import JSON, NAME
 from ..errors import LauncherError
 from .failures import WrongUsage
 
@@ -99,15 +101,20 @@ def run_inside(shell: Any, line: str) -> None:
             reason="inside",
         )
     parser = _Parser(prog="%workspace commit", add_help=False)
-    parser.add_argument("-t", "--tag")
-    parser.add_argument("-m", "--message", default="")
-    parser.add_argument("--no-pause", action="store_true")
-    parser.add_argument("-w", "--wait", action="store_true", help=argparse.SUPPRESS)  # the page shows the end anyway
+    for argument in VERBS["commit"].arguments:
+        if argument not in (NAME, JSON):  # it is this one, and the page says how it goes
+            argument.add_to(parser)
     asked = parser.parse_args(words[1:])
     identifier = secrets.token_hex(8)
     shown = f"<div id='workspace-commit-{identifier}'>This workspace was asked to commit itself.</div>"
     shell.display_pub.publish(data={"text/html": shown, "text/plain": WITHOUT_A_PAGE}, metadata={})
-    request = {"tag": asked.tag, "message": asked.message, "pause": not asked.no_pause}
+    request = {
+        "tag": asked.tag,
+        "message": asked.message,
+        "pause": not asked.no_pause,
+        "exclude": asked.exclude,
+        "allow_secrets": asked.allow_secret,
+    }
     transient = {"display_id": identifier}
     data = {"application/javascript": script(identifier, request), "text/plain": ""}
     shell.display_pub.publish(data=data, metadata={}, transient=transient)
