@@ -11,6 +11,8 @@ from ..errors import LauncherError
 class WorkspaceError(LauncherError):
     """Something was refused or went wrong; IPython shows the sentence alone."""
 
+    reason = "workspace_error"
+
     def _render_traceback_(self) -> list[str]:
         # IPython asks for this; the name is its.
         return [f"error: {printable(self.message)}"]
