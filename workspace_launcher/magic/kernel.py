@@ -23,7 +23,7 @@ from .wire import Message
 
 SILENCE = 120.0
 """Seconds after which a connection is dead: the workspace's server sends a ping every 30."""
-PATIENCE = 10.0
+PATIENCE = 20.0
 """Seconds to try to get a lost connection back."""
 
 
@@ -216,6 +216,7 @@ class RemoteKernel:
             The server is gone.
         """
         deadline = time.monotonic() + PATIENCE
+        away = False
         while True:
             if self._dead:
                 raise self._death()
@@ -232,9 +233,13 @@ class RemoteKernel:
                     f"'%workspace start {self.name}' starts it."
                 ) from None
             except NotFound:
+                if away and time.monotonic() < deadline:
+                    time.sleep(0.25)  # a server that has just come back may not know its workspaces yet
+                    continue
                 self._dead = True
                 raise self._disappearance() from None
             except LauncherError as error:
+                away = away or isinstance(error, ServerUnreachable)
                 if time.monotonic() < deadline:
                     time.sleep(0.25)
                     continue
