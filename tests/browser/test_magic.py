@@ -79,6 +79,42 @@ def test_a_cell_in_a_workspace_and_buttons_in_its_table(context: BrowserContext,
     expect(table.get_by_role("button", name="Start")).to_be_visible()
 
 
+def test_what_a_workspace_displays_cannot_act_here(context: BrowserContext, server: RunningServer) -> None:
+    server.launch(name="hostile")
+    act = """\
+from IPython.display import HTML, SVG, Javascript, Markdown, display
+code = "window.acted = (window.acted || 0) + 1"
+for shown in (HTML, Markdown):
+    display(shown(f"<b>shown</b><img src=x onerror='{code}'><script>{code}</script>"))
+display(SVG(f"<svg xmlns='http://www.w3.org/2000/svg' onload='{code}'><script>{code}</script></svg>"))
+display(Javascript(code))
+display(HTML("<table><tr><td>the end</td></tr></table>"))
+"""
+    write_notebook(
+        server.notebooks,
+        "here.ipynb",
+        "%load_ext workspace_launcher",
+        f"%%workspace hostile\n{act}",
+        f"%%workspace hostile --trust\n{act}",
+    )
+    page = context.new_page()
+    page.goto(f"{server.url}/lab/tree/here.ipynb?token={server.token}")
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+    cells = page.locator(".jp-Notebook .jp-CodeCell")
+    for number in (0, 1):
+        cells.nth(number).locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
+    untrusted = cells.nth(1).locator(".jp-Cell-outputWrapper")
+    expect(untrusted.get_by_role("cell", name="the end")).to_be_visible()
+    expect(untrusted.get_by_text("--trust shows them")).to_be_visible()
+    picture(page, "magic-untrusted")
+    assert page.evaluate("window.acted") is None
+    # It would have, had it been let.
+    cells.nth(2).locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function("window.acted >= 3")
+
+
 def test_a_workspace_commits_itself(context: BrowserContext, server: RunningServer) -> None:
     workspace = server.launch(name="busy_bee")
     # As if it were installed there.

@@ -212,7 +212,7 @@ def test_an_interrupt_reaches_the_cell_there(notebook: Notebook, cat: str) -> No
 
 
 def test_a_widget_of_the_workspace_lives_here(notebook: Notebook, cat: str) -> None:
-    ran = notebook(f"%%workspace {cat}\nimport ipywidgets\nslider = ipywidgets.IntSlider(3)\nslider")
+    ran = notebook(f"%%workspace {cat} --trust\nimport ipywidgets\nslider = ipywidgets.IntSlider(3)\nslider")
     opened = {one["comm_id"]: one["data"]["state"] for one in ran.contents("comm_open")}
     (model,) = [key for key, state in opened.items() if state.get("_model_name") == "IntSliderModel"]
     assert any(view["model_id"] == model for view in ran.data("application/vnd.jupyter.widget-view+json"))
@@ -221,6 +221,10 @@ def test_a_widget_of_the_workspace_lives_here(notebook: Notebook, cat: str) -> N
     assert notebook(f"%%workspace {cat}\nslider.value").data() == ["9"]
     changed = notebook(f"%%workspace {cat}\nslider.value = 5").contents("comm_msg")
     assert any(one["comm_id"] == model and one["data"]["state"].get("value") == 5 for one in changed)
+    # One that is not trusted stays there, and is text here.
+    untrusted = notebook(f"%%workspace {cat}\nipywidgets.IntSlider(4)")
+    assert untrusted.data() == ["IntSlider(value=4)"] and not untrusted.contents("comm_open")
+    assert "--trust shows them" in untrusted.stream("stderr")
 
 
 # Variables.

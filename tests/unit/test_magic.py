@@ -275,6 +275,16 @@ def test_displays_of_two_kernels_do_not_meet(shell: Any) -> None:
     assert [one["transient"]["display_id"] for one in shown(shell)] == ["one/bar", "two/bar"]
 
 
+def test_what_could_act_here_is_shown_to_who_trusts_it_alone(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    content = {"data": {"text/html": "<script>1</script>x", "application/javascript": "2"}, "metadata": {}}
+    for trusted in (False, True):
+        screen = Screen(shell, "k", trusted=trusted)
+        screen.show(Message("iopub", "display_data", content))
+        screen.close()
+    assert [one["data"] for one in shown(shell)] == [{"text/html": "x"}, content["data"]]
+    assert capsys.readouterr().err.count("--trust shows them") == 1
+
+
 def test_in_a_workspace_it_commits_itself_and_nothing_else(
     shell: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

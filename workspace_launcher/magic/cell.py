@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import getpass
 import shlex
 import sys
@@ -58,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument(
         "--allow-pickle", action="store_true", help="let variables of other kinds travel as pickles, which can run code"
     )
+    words.add_argument(
+        "--trust", action="store_true", help="show its scripts, widgets and HTML as they are, which can act here as you"
+    )
     words.add_argument("--url", help=argparse.SUPPRESS)
     words.add_argument("--token", help=argparse.SUPPRESS)
     return words
@@ -83,15 +87,15 @@ def run(session: Session, options: argparse.Namespace, code: str) -> Handle | No
         values[name] = names[name]
     terminal = session.terminal(options.url, options.token)
     kernel, execution = _begin(session, terminal, options, values, code)
-    relay = kernel.unclaimed
+    relay = functools.partial(kernel.relay.take, may_open=options.trust)
 
     def fetch() -> None:
         if options.pull:
             names.update(transfer.pull(kernel, options.pull, allow_pickle=options.allow_pickle))
 
     if options.later:
-        return Handle(session.shell, execution, relay, fetch)
-    screen = Screen(session.shell, kernel.id)
+        return Handle(session.shell, execution, relay, fetch, trusted=options.trust)
+    screen = Screen(session.shell, kernel.id, trusted=options.trust)
     try:
         follow(execution, screen, relay)
     finally:

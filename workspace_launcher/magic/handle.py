@@ -23,11 +23,18 @@ class Handle:
     """
 
     def __init__(
-        self, shell: Any, execution: Execution, relay: Callable[[Message], None], then: Callable[[], None]
+        self,
+        shell: Any,
+        execution: Execution,
+        relay: Callable[[Message], None],
+        then: Callable[[], None],
+        *,
+        trusted: bool = False,
     ) -> None:
         self.name = execution.kernel.name
         self.error: Exception | None = None
         self._shell = shell
+        self._trusted = trusted
         self._execution = execution
         self._relay = relay
         self._then = then
@@ -58,7 +65,7 @@ class Handle:
 
     def show(self) -> None:
         """Show here what it has printed and displayed so far; raises what it ended with."""
-        screen = Screen(self._shell, f"{self._execution.kernel.id}/{id(self)}")
+        screen = Screen(self._shell, f"{self._execution.kernel.id}/{id(self)}", trusted=self._trusted)
         with self._lock:
             messages = list(self._messages)
         for message in messages:

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from ..errors import LauncherError, NotFound, ServerUnreachable, WorkspaceStoppe
 from ..models import Workspace
 from . import wire
 from .execution import Execution
+from .relay import Relay
 from .wire import Message
 
 SILENCE = 120.0
@@ -58,8 +59,10 @@ class RemoteKernel:
     def __init__(self, connection: Connection, workspace: Workspace, spec: str | None, label: str) -> None:
         self.connection = connection
         self.workspace = workspace
-        self.unclaimed: Callable[[Message], None] = lambda message: None
-        """Takes what is about no request that is under way; called by the reader."""
+        self.relay = Relay(self)
+        """Takes what its widgets say; from the reader what is about no request that is under way."""
+        self.transfer = threading.Lock()
+        """Held while variables are on their way."""
         self.courier: bool | None = None
         """Whether it has pyarrow; ``None`` before it was made ready for variables. See ``transfer.py``."""
         self._base = f"workspace/{quote(workspace.owner, safe='')}/{quote(workspace.name, safe='')}"
@@ -334,7 +337,7 @@ class RemoteKernel:
         if execution is not None:
             execution.put(message)
         else:
-            self.unclaimed(message)
+            self.relay.go_on(message)
 
     def _tell_all(self, message: Message | None) -> None:
         with self._state:

@@ -1,6 +1,7 @@
 """Widgets of a workspace's kernel: what it says to its half of a comm goes on to the page here, and back.
 
-So a bar of ``tqdm.notebook`` or a figure that can be turned looks here as there, and goes on working after its cell.
+So a bar of ``tqdm.notebook`` or a figure that can be turned looks here as there, and goes on working after its cell. A
+widget can run what it likes in the page, so it is opened by cells alone that say ``--trust``.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ class Relay:
         self._kernel = kernel
         self._comms: dict[str, Any] = {}
 
-    def take(self, message: Message) -> None:
-        """Pass a message on to the page, if it is of a comm."""
+    def go_on(self, message: Message) -> None:
+        """Pass on what comes when no cell runs; new widgets only where there are some already."""
+        self.take(message, may_open=bool(self._comms))
+
+    def take(self, message: Message, *, may_open: bool) -> None:
+        """Pass a message on to the page, if it is of a comm that is open, or that may be opened."""
         content = message.content
         comm = self._comms.get(content.get("comm_id", ""))
-        if message.kind == "comm_open":
+        if message.kind == "comm_open" and may_open:
             self._open(message)
         elif comm is not None and message.kind == "comm_msg":
             comm.send(content["data"], dict(message.metadata), [bytes(part) for part in message.buffers])

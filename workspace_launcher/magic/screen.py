@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from .failures import RemoteError, remote_error
+from .safe import safe_bundle, safe_metadata
 from .wire import Message
 
 MOST = 10 << 20
 """Characters of a cell's streams that are shown."""
 FLUSH_SECONDS = 0.1
+LEFT_OUT = "\n[Scripts and widgets of the workspace were left out: they could act here as you. --trust shows them.]\n"
 
 
 class Overflow:
@@ -62,15 +64,19 @@ class Screen:
         IPython's shell here.
     space
         What keeps names of displays apart from those of others: the kernel's ID.
+    trusted
+        Whether what the workspace displays may act here: scripts, HTML as it is.
     most
         Characters of streams to show.
 
     ``error`` is the exception that the cell ended with, if it did.
     """
 
-    def __init__(self, shell: Any, space: str, *, most: int = MOST) -> None:
+    def __init__(self, shell: Any, space: str, *, trusted: bool = False, most: int = MOST) -> None:
         self._shell = shell
         self._space = space
+        self._trusted = trusted
+        self._left_out = False
         self._overflow = Overflow(most)
         self._flushed = 0.0
         self.error: RemoteError | None = None
@@ -86,6 +92,8 @@ class Screen:
         note = self._overflow.close()
         if note:
             sys.stderr.write(note)
+        if self._left_out:
+            sys.stderr.write(LEFT_OUT)
 
     def _stream(self, content: Mapping[str, Any]) -> None:
         # Looked up each time: somebody may be capturing.
@@ -108,12 +116,17 @@ class Screen:
         self._publish(content, update=False)
 
     def _publish(self, content: Mapping[str, Any], *, update: bool) -> None:
-        transient = dict(content.get("transient") or {})
-        if "display_id" in transient:
-            transient["display_id"] = f"{self._space}/{transient['display_id']}"
-        self._shell.display_pub.publish(
-            data=dict(content["data"]), metadata=dict(content.get("metadata") or {}), transient=transient, update=update
-        )
+        name = (content.get("transient") or {}).get("display_id")
+        transient = {} if name is None else {"display_id": f"{self._space}/{name}"}
+        data, metadata = content["data"], content.get("metadata") or {}
+        if not self._trusted:
+            data, less = safe_bundle(data)
+            metadata = safe_metadata(metadata)
+            self._left_out = self._left_out or less
+        if data:
+            self._shell.display_pub.publish(
+                data=dict(data), metadata=dict(metadata), transient=transient, update=update
+            )
 
     def _clear_output(self, content: Mapping[str, Any]) -> None:
         self._shell.display_pub.clear_output(wait=bool(content.get("wait")))
@@ -129,4 +142,4 @@ class Screen:
                 from IPython.core import page
 
                 with contextlib.suppress(KeyError):
-                    page.page(payload["data"], payload.get("start", 0))
+                    page.page({"text/plain": payload["data"]["text/plain"]}, payload.get("start", 0))

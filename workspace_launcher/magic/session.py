@@ -15,7 +15,6 @@ from ..models import Workspace, WorkspaceState
 from .kernel import RemoteKernel
 from .live import Live
 from .notebook import Notebook
-from .relay import Relay
 
 FRESH = 5.0
 """Seconds for which a server is taken to be there, and a name to mean what it meant."""
@@ -132,7 +131,6 @@ class Session:
         except LauncherError:
             connection.close()
             raise
-        kernel.unclaimed = Relay(kernel).take
         try:
             kernel.ensure()
         except LauncherError:

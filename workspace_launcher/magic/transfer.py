@@ -49,6 +49,11 @@ def push(kernel: RemoteKernel, values: Mapping[str, Any], *, allow_pickle: bool)
     CannotTravel
         A value of a kind that cannot be sent, or not without a pickle.
     """
+    with kernel.transfer:
+        _push(kernel, values, allow_pickle)
+
+
+def _push(kernel: RemoteKernel, values: Mapping[str, Any], allow_pickle: bool) -> None:
     far_has_arrow = _settle(kernel)
     words: list[courier.Words] = []
     waiting: list[memoryview] = []
@@ -77,6 +82,11 @@ def pull(kernel: RemoteKernel, names: Sequence[str], *, allow_pickle: bool) -> d
     CannotTravel
         There is no such variable, or it is of a kind that cannot be sent, or not without a pickle.
     """
+    with kernel.transfer:
+        return _pull(kernel, names, allow_pickle)
+
+
+def _pull(kernel: RemoteKernel, names: Sequence[str], allow_pickle: bool) -> dict[str, Any]:
     _settle(kernel)
     offered = _ask(kernel, "offer", list(names), allow_pickle, courier.has_arrow())
     rooms = [None if "inline" in one else courier.room(one["size"]) for one in offered]
