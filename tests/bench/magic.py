@@ -104,7 +104,7 @@ def loopback() -> Iterator[Callable[[], object]]:
         connection, _ = listener.accept()
 
         def take() -> None:
-            view = memoryview(np.empty(SIZE, np.uint8))
+            view: memoryview = np.empty(SIZE, np.uint8).data
             connection.sendall(b"g")
             while len(view):
                 view = view[connection.recv_into(view) :]

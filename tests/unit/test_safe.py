@@ -77,7 +77,7 @@ def test_html_that_would_act(source: str) -> None:
 
 def test_a_data_frame_looks_as_it_does() -> None:
     frame = pd.DataFrame({"a": [1, 2], "<b>": ["x & y", "<script>"]})
-    source = frame._repr_html_()  # type: ignore[operator]
+    source = frame._repr_html_()
     shown, less = safe_bundle({"text/plain": "t", "text/html": source})
     page = shown["text/html"]
     assert not less and '<table border="1" class="dataframe">' in page and 'style="text-align: right"' in page
@@ -103,6 +103,8 @@ def test_links_and_pictures_stay() -> None:
         ({"application/vnd.bokehjs_exec.v0+json": "", "text/plain": "a"}, {"text/plain"}, True),
         ({"application/vnd.jupyter.widget-view+json": {}}, set(), True),
         ({"application/vnd.plotly.v1+json": {}}, {"application/vnd.plotly.v1+json"}, False),
+        ({"text/latex": r"$\frac{1}{2}$"}, {"text/latex"}, False),
+        ({"text/latex": r"$\href{javascript:alert(1)}{x}$", "text/plain": "a"}, {"text/plain"}, True),
         ({"text/markdown": "<img src=x onerror=alert(1)>"}, {"text/plain"}, False),
         ({"image/svg+xml": "<svg><script>alert(1)</script></svg>"}, {"text/html"}, False),
     ],

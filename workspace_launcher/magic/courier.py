@@ -229,7 +229,8 @@ def room(size: int) -> memoryview:
     try:
         import numpy
 
-        return memoryview(numpy.empty(size, numpy.uint8))
+        made: memoryview = numpy.empty(size, numpy.uint8).data
+        return made
     except ImportError:
         return memoryview(bytearray(size))
 

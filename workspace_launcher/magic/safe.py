@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 AS_IT_IS = re.compile(
-    r"text/plain|text/latex|image/(png|jpeg|gif|webp)|application/json|"
+    r"text/plain|image/(png|jpeg|gif|webp)|application/json|"
     # Shown by libraries that are made for what is not trusted; JupyterLab has them as safe.
     r"application/vnd\.(vega|vegalite)\.v\d+\+json|application/vnd\.plotly\.v1\+json"
 )
@@ -47,6 +47,8 @@ ATTRIBUTES = set(_ATTRIBUTES.split())
 STYLES = {"text-align", "color", "background-color", "font-weight", "font-style", "width", "max-width", "white-space"}
 STYLE = re.compile(r"\s*([a-z-]+)\s*:\s*([\w#.%\s-]+)\s*")
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
+LATEX_THAT_ACTS = re.compile(r"\\(href|url|style|class|cssId|data|require|html\w*|includegraphics|unicode)\b")
+"""Words of formulas that make links, elements' names and styles."""
 LINK = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -56,6 +58,8 @@ def safe_bundle(data: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     less = False
     for kind, content in data.items():
         if AS_IT_IS.fullmatch(kind):
+            shown[kind] = content
+        elif kind == "text/latex" and not LATEX_THAT_ACTS.search(_text(content)):
             shown[kind] = content
         elif kind == "text/html":
             cleaner = _Cleaner()
