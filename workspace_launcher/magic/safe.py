@@ -57,9 +57,7 @@ def safe_bundle(data: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     shown: dict[str, Any] = {}
     less = False
     for kind, content in data.items():
-        if AS_IT_IS.fullmatch(kind):
-            shown[kind] = content
-        elif kind == "text/latex" and not LATEX_THAT_ACTS.search(_text(content)):
+        if AS_IT_IS.fullmatch(kind) or (kind == "text/latex" and not LATEX_THAT_ACTS.search(_text(content))):
             shown[kind] = content
         elif kind == "text/html":
             cleaner = _Cleaner()
