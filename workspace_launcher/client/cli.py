@@ -65,7 +65,7 @@ def read(parser: argparse.ArgumentParser, typed: Sequence[str]) -> argparse.Name
     options = parser.parse_args(typed[:behind])
     command = typed[behind + 1 :]
     if "command" in options:
-        options.command += command
+        options.command = [*options.command, *command]
     elif command:
         (options.words if options.verb else parser).error("there is no command to give behind --")
     return options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import shlex
 
@@ -31,6 +32,12 @@ def run_line(session: Session, line: str) -> None:
         _act(session, options)
 
 
+@functools.cache
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole table of verbs; it takes longer to make than to use."""
+    return cli.build_parser(PROGRAM)
+
+
 def read(line: str) -> argparse.Namespace | None:
     """Return the words of a line, ``None`` where they asked for help, which is shown."""
     said = io.StringIO()
@@ -39,7 +46,7 @@ def read(line: str) -> argparse.Namespace | None:
         if words and not words[0].startswith("-") and words[0] not in VERBS:
             raise unknown("verb", words[0], list(VERBS))
         with contextlib.redirect_stderr(said):
-            options = cli.read(cli.build_parser(PROGRAM), words or ["--help"])
+            options = cli.read(parser(), words or ["--help"])
     except ValueError as error:
         raise WrongUsage(f"{error}.") from None
     except SystemExit as end:

@@ -14,6 +14,9 @@ from ..models import Workspace
 LASTS = 900.0
 """Seconds that what was shown is followed."""
 
+BEGINS = 0.1
+"""Seconds that the cell has to itself; the server tells first how all is then."""
+
 Draw = Callable[[Sequence[Workspace]], None]
 
 
@@ -22,16 +25,14 @@ class Live:
 
     def __init__(self) -> None:
         self._turn = 0
-        self._thread: threading.Thread | None = None
 
     def follow(self, client: Client, rows: Sequence[Workspace], draw: Draw) -> None:
         """Call ``draw`` with the rows, in a thread of its own, whenever one of them has changed."""
         self._turn += 1
         server = client.connection.server
-        self._thread = threading.Thread(
-            target=self._follow, args=(self._turn, server.url, server.token, list(rows), draw), daemon=True
-        )
-        self._thread.start()
+        timer = threading.Timer(BEGINS, self._follow, (self._turn, server.url, server.token, list(rows), draw))
+        timer.daemon = True
+        timer.start()
 
     def stop(self) -> None:
         """Follow nothing any more."""

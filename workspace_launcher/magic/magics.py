@@ -75,7 +75,10 @@ def load(shell: Any) -> None:
 
 
 def _warm() -> None:
-    from . import cell, line  # noqa: F401
+    from . import cell, line
+
+    cell.parser()
+    line.parser()
 
 
 def unload(shell: Any) -> None:
