@@ -10,5 +10,19 @@ def _jupyter_server_extension_points() -> list[dict[str, object]]:
     return [{"module": "workspace_launcher", "app": WorkspaceLauncherApp}]
 
 
+def load_ipython_extension(shell: object) -> None:
+    """Give IPython ``%workspace`` and ``%%workspace``: ``%load_ext workspace_launcher``."""
+    from .magic.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: object) -> None:
+    """Take them away."""
+    from .magic.magics import unload
+
+    unload(shell)
+
+
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "@workspace-launcher/labextension"}]

@@ -28,6 +28,8 @@ class RunningServer:
         Whose workspaces it serves.
     python
         The interpreter in whose environment the server is installed.
+    token, port
+        Made up where left out; those of another server let this one take its place.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class RunningServer:
         *arguments: str,
         environment: dict[str, str] | None = None,
         python: str = sys.executable,
+        token: str | None = None,
+        port: int = 0,
     ) -> None:
         self.owner = owner
         self.notebooks = directory / "notebooks"
         self.notebooks.mkdir(parents=True, exist_ok=True)
-        self.token = secrets.token_hex(8)
+        self.token = token or secrets.token_hex(8)
         jupyter = {
             "HOME": str(directory),
             "JUPYTER_DATA_DIR": str(directory / "data"),
@@ -54,7 +58,7 @@ class RunningServer:
         self.path_directory.mkdir(exist_ok=True)
         path = f"{self.path_directory}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         command = [
-            *(python, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--port=0"),
+            *(python, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}"),
             *(f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.notebooks}", *arguments),
         ]
         self.process = subprocess.Popen(

@@ -24,7 +24,7 @@ FLOORS = [
         "cuda",
         "driver",
     },
-    {"config", "client"},
+    {"config", "client", "magic"},
     {"engine", "proxy", "environment"},
     {
         "events",
@@ -115,7 +115,13 @@ def test_imports_run_downward() -> None:
 def test_the_client_knows_the_rest_api_alone() -> None:
     known = {(file, target) for file, room, target in edges() if room == "client" and target != "client"}
     assert {target for _, target in known - {(WITHOUT_A_SERVER[0], WITHOUT_A_SERVER[2])}} <= SPOKEN_OF
-    assert not [file for file, room, target in edges() if target == "client" and room != "client"]
+    assert not [file for file, room, target in edges() if target == "client" and room not in ("client", "magic")]
+
+
+def test_the_magics_know_the_client_alone() -> None:
+    known = {target for _, room, target in edges() if room == "magic"} - {"magic"}
+    assert known <= {"client"} | SPOKEN_OF
+    assert {room for _, room, target in edges() if target == "magic"} <= {"magic", "__init__"}
 
 
 def test_the_second_floor_is_three_separate_rooms() -> None:

@@ -32,8 +32,8 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole table of verbs."""
+def build_parser(prog: str = "jupyter workspace") -> argparse.ArgumentParser:
+    """Return the parser of the whole table of verbs, for the command that it is typed as."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     group = common.add_argument_group("server")
     group.add_argument("--url", metavar="URL", help="the Jupyter server's address, as a browser shows it")
@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--token", metavar="TOKEN", help="its token (better in JUPYTER_TOKEN, where 'ps' does not show it)"
     )
     parser = argparse.ArgumentParser(
-        prog="jupyter workspace",
+        prog=prog,
         description="Launch and use workspaces: containers of your own, with JupyterLab in them.",
         epilog=EPILOG,
         parents=[common],
@@ -57,6 +57,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def read(parser: argparse.ArgumentParser, typed: Sequence[str]) -> argparse.Namespace:
+    """Return what was typed, without the program's name, as options; wrong usage exits with status 2."""
+    typed = list(typed)
+    # Not left to argparse, which loses what is behind -- where options come between.
+    behind = typed.index("--") if "--" in typed else len(typed)
+    options = parser.parse_args(typed[:behind])
+    command = typed[behind + 1 :]
+    if "command" in options:
+        options.command = [*options.command, *command]
+    elif command:
+        (options.words if options.verb else parser).error("there is no command to give behind --")
+    return options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (without the program's name) and return the exit status."""
     parser = build_parser()
@@ -64,18 +78,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    typed = list(sys.argv[1:] if arguments is None else arguments)
-    # Not left to argparse, which loses what is behind -- where options come between.
-    behind = typed.index("--") if "--" in typed else len(typed)
-    options = parser.parse_args(typed[:behind])
-    command = typed[behind + 1 :]
+    options = read(parser, sys.argv[1:] if arguments is None else arguments)
     if options.verb is None:
         parser.print_help(sys.stderr)
         return 2
-    if "command" in options:
-        options.command += command
-    elif command:
-        options.words.error("there is no command to give behind --")
     terminal = Terminal(
         url=getattr(options, "url", None),
         token=getattr(options, "token", None),

@@ -25,6 +25,7 @@ import websocket
 from ..errors import LauncherError, NotFound, WorkspaceUnreachable
 from ..models import Workspace
 from .connection import CONNECT_TIMEOUT, Connection
+from .sockets import dial
 
 # $1 marks our own words in the output. Ctrl-C reaches the whole group: the trap keeps the wrapper for the last word, and
 # is not inherited.
@@ -97,7 +98,9 @@ def interact(connection: Connection, workspace: Workspace, command: Sequence[str
         ) from None
     name = quote(str(made["name"]), safe="")
     try:
-        with contextlib.closing(_dial(connection, f"{path}/terminals/websocket/{name}")) as socket:
+        with contextlib.closing(
+            dial(connection, f"{path}/terminals/websocket/{name}", "The workspace's terminal")
+        ) as socket:
             before = termios.tcgetattr(sys.stdin)
             try:
                 status = _Join(socket, mark).run()
@@ -110,21 +113,6 @@ def interact(connection: Connection, workspace: Workspace, command: Sequence[str
     if status is None:
         raise WorkspaceUnreachable(f"The connection to the workspace {workspace.name!r} was lost.")
     return status
-
-
-def _dial(connection: Connection, path: str) -> Any:
-    server = connection.server
-    options: dict[str, Any] = {"header": [f"Authorization: token {server.token}"], "timeout": CONNECT_TIMEOUT}
-    if server.loopback:
-        options["http_no_proxy"] = ["*"]
-    if os.environ.get("REQUESTS_CA_BUNDLE"):
-        options["sslopt"] = {"ca_certs": os.environ["REQUESTS_CA_BUNDLE"]}
-    try:
-        socket = websocket.create_connection(server.url.replace("http", "ws", 1) + path, **options)
-    except (websocket.WebSocketException, OSError) as error:
-        raise WorkspaceUnreachable(f"The workspace's terminal cannot be reached: {error}.") from None
-    socket.settimeout(None)
-    return socket
 
 
 class _Join:

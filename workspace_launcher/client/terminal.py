@@ -104,6 +104,20 @@ class Terminal:
         """Print a sentence on standard error."""
         print(printable(sentence), file=sys.stderr)
 
+    def write(self, output: bytes) -> None:
+        """Print what a workspace said as it is: that was asked for, colours included."""
+        sys.stdout.buffer.write(output)
+        sys.stdout.buffer.flush()
+
+    def open(self, name: str, address: str) -> None:
+        """Show a page in a browser, that of a workspace."""
+        import webbrowser
+
+        if webbrowser.open(address):
+            self.warn(f"Opened {address}")
+        else:
+            self.warn(f"There is no browser to open here. The address is {address}")
+
     def each(self, names: Sequence[str], act: Callable[[str], T]) -> tuple[list[T], int]:
         """Do something for each name, for the others too where one is refused; return what came of it and the status."""
         done, status = [], 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from argparse import Namespace
 from typing import Any
 
@@ -25,17 +24,11 @@ def logs(terminal: Terminal, options: Namespace) -> None:
         raise UsageError("--tail takes a number of lines")
     workspace = terminal.workspace(options.name)
     if not options.follow:
-        _write(terminal.client.logs(workspace, tail=options.tail))
+        terminal.write(terminal.client.logs(workspace, tail=options.tail))
         return
     with contextlib.closing(terminal.client.follow_logs(workspace, tail=options.tail)) as pieces:
         for piece in pieces:
-            _write(piece)
-
-
-def _write(output: bytes) -> None:
-    """Write what a workspace said as it is: that was asked for, colours included."""
-    sys.stdout.buffer.write(output)
-    sys.stdout.buffer.flush()
+            terminal.write(piece)
 
 
 @verb(
@@ -65,7 +58,7 @@ def exec_(terminal: Terminal, options: Namespace) -> int:
     if terminal.as_json:
         terminal.show(result)
     else:
-        _write(result.output.encode())
+        terminal.write(result.output.encode())
     return result.exit_code
 
 

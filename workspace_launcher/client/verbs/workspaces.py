@@ -173,7 +173,7 @@ def launch(terminal: Terminal, options: Namespace) -> int | None:
     if workspace.state.value == "failed":
         return 1
     if options.open:
-        _open(terminal, workspace)
+        terminal.open(workspace.name, _address(terminal, workspace))
     return None
 
 
@@ -219,18 +219,8 @@ def open_(terminal: Terminal, options: Namespace) -> int | None:
     if options.only_print:
         print(_address(terminal, workspace))
     else:
-        _open(terminal, workspace)
+        terminal.open(workspace.name, _address(terminal, workspace))
     return None
-
-
-def _open(terminal: Terminal, workspace: Workspace) -> None:
-    import webbrowser
-
-    address = _address(terminal, workspace)
-    if webbrowser.open(address):
-        terminal.warn(f"Opened {address}")
-    else:
-        terminal.warn(f"There is no browser to open here. The address is {address}")
 
 
 def _address(terminal: Terminal, workspace: Workspace) -> str:
