@@ -13,11 +13,14 @@ from jupyter_server.extension.application import ExtensionApp
 from .building import BuildManager, ImageBuilder
 from .commit_marks import CommitMarks
 from .committing import CommitManager
-from .config import EngineConfig, ProxyConfig, WorkspaceConfig
+from .config import EngineConfig, GpuConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
 from .doctor import Doctor
 from .engine.base import Engine
 from .events import EventStream
+from .gpus import GpuManager
+from .gpus.inventory import Inventory
+from .gpus.leases import Leases
 from .handlers.proxy import install
 from .identity import Owners
 from .image_packages import ImagePackages
@@ -64,7 +67,7 @@ class WorkspaceLauncherApp(ExtensionApp):
 
     name = "workspace_launcher"
     load_other_extensions = True
-    classes = [EngineConfig, WorkspaceConfig, ProxyConfig]
+    classes = [EngineConfig, WorkspaceConfig, ProxyConfig, GpuConfig]
 
     services: Services
 
@@ -87,12 +90,22 @@ class WorkspaceLauncherApp(ExtensionApp):
             secrets=secrets,
             account=Account.current(),
         )
+        gpu_config = GpuConfig(parent=self)
+        gpus = GpuManager(
+            engine,
+            view,
+            Inventory(engine, gpu_config, image=config.image, log=self.log),
+            Leases(engine, share=gpu_config.share, log=self.log),
+            gpu_config,
+            is_ours=lambda identifier: directories.path(identifier).is_dir(),
+            log=self.log,
+        )
         offers = Offers(config, self.log)
-        images = Catalogue(engine, offers, port=config.port)
+        images = Catalogue(engine, offers, port=config.port, engine_driver=gpus.driver)
         volumes = VolumeManager(engine, view, config, secrets=secrets)
         networks, own_networks = NetworkManager(engine, view), OwnerNetworks(engine, view)
         marks = CommitMarks(directories)
-        starter = Starter(engine, view, directories, own_networks, config, self.log)
+        starter = Starter(engine, view, directories, own_networks, gpus, config, self.log)
         upkeep = Upkeep(engine, view, starter, directories, own_networks, marks, log=self.log)
         launcher = Launcher(
             engine,
@@ -105,9 +118,10 @@ class WorkspaceLauncherApp(ExtensionApp):
             images,
             volumes,
             networks,
+            gpus,
             base_url=server.base_url,
         )
-        workspaces = WorkspaceManager(engine, view, launcher, upkeep, planner, marks, base_url=server.base_url)
+        workspaces = WorkspaceManager(engine, view, launcher, upkeep, planner, marks, gpus, base_url=server.base_url)
         proxy = Proxy(
             server.cookie_secret,
             connect_timeout=proxy_config.connect_timeout,
@@ -121,10 +135,12 @@ class WorkspaceLauncherApp(ExtensionApp):
         def changed(entry: Entry) -> None:
             if entry.state not in (WorkspaceState.RUNNING, WorkspaceState.STARTING):
                 proxy.revoke(entry.record.id)
+            gpus.changed(entry)
             events.publish("workspace", workspaces.shown(entry), owner=entry.record.owner)
 
         def removed(entry: Entry) -> None:
             proxy.revoke(entry.record.id)
+            gpus.removed(entry)
             gone = {"owner": entry.record.owner, "name": entry.record.name, "id": entry.record.id}
             events.publish("workspace-removed", gone, owner=entry.record.owner)
 
@@ -148,6 +164,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         )
         watch = EngineWatch(engine, view, events, upkeep=upkeep, log=self.log)
         watch.recover, watch.on_images = rollbacks.recover, snapshots.news.images_changed
+        watch.on_engine = gpus.engine_is_there
         self.services = Services(
             owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
             engine=engine,
@@ -163,6 +180,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             registries=RegistryManager(engine, images, operations, config, data_directory=data),
             volumes=volumes,
             networks=networks,
+            gpus=gpus,
             pruner=Pruner(workspaces, volumes, networks, images, snapshots),
             operations=operations,
             events=events,
@@ -193,5 +211,6 @@ class WorkspaceLauncherApp(ExtensionApp):
         await services.packages.close()
         await services.operations.close()
         await services.workspaces.close()
+        await services.gpus.close()
         await services.proxy.close()
         await services.engine.close()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .doctor import Doctor
     from .engine.base import Engine
     from .events import EventStream
+    from .gpus import GpuManager
     from .identity import Owners
     from .image_packages import ImagePackages
     from .images import Catalogue
@@ -46,6 +47,7 @@ class Services:
     registries: RegistryManager
     volumes: VolumeManager
     networks: NetworkManager
+    gpus: GpuManager
     pruner: Pruner
     operations: Operations
     events: EventStream

@@ -82,6 +82,7 @@ def workspace(name: str = "quiet_otter", **changes: Any) -> dict[str, Any]:
         "started": None,
         "last_activity": None,
         "steps": [{"name": "Checked the request", "seconds": 0.1}],
+        "gpu_queue": None,
         **changes,
     }
 

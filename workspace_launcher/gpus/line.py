@@ -1,0 +1,100 @@
+"""Waiting for GPUs that others have: first come, first served, whichever server they came to.
+
+The line of all servers is in the engine: a workspace that waits is a container that was made, never started, and has no GPU
+yet. Its place is that of the time on its label. Each server sees to its own; one whose turn it is and that does not take it
+within ``PATIENCE`` is passed over, as its server may be gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+
+from ..errors import LauncherError, NoGpuFree
+from ..gpu_models import Gpu, Wish
+from . import decide
+from .decide import Waiting
+from .leases import Leases
+from .state import Leased
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks while something waits: of what other servers do here there need not be an event."""
+
+PATIENCE = 5.0
+"""Seconds in which another server's workspace may take what it is its turn for."""
+
+
+class Line:
+    """Those that wait, of this server and of others."""
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+        self._own: dict[str, Waiting] = {}
+        self._moved = asyncio.Event()
+        self._since: dict[str, float] = {}
+
+    def moved(self) -> None:
+        """Have those that wait look again: somebody may have given GPUs back."""
+        self._moved.set()
+
+    def of(self, leased: Leased) -> list[Waiting]:
+        """Return all who wait and count: our own, and others' that are not passed over."""
+        others = [one for one in leased.waiting if one.id not in self._own]
+        now = time.monotonic()
+        over = {one.id for one in others if now - self._since.get(one.id, now) > PATIENCE}
+        return [*self._own.values(), *(one for one in others if one.id not in over)]
+
+    async def wait(
+        self,
+        waiting: Waiting,
+        gpus: Callable[[], Sequence[Gpu]],
+        told: Callable[[int], None],
+    ) -> tuple[str, ...]:
+        """Take what somebody wants as soon as it is their turn, and return the UUIDs.
+
+        Parameters
+        ----------
+        waiting
+            Who, what, since when.
+        gpus
+            Returns those that there are.
+        told
+            Called with its place in the line, from 1, when that changes.
+        """
+        self._own[waiting.id] = waiting
+        place = 0
+        try:
+            while True:
+                self._moved.clear()
+                with contextlib.suppress(LauncherError):
+                    leased = await self._leases.look()
+                    self._remember(leased, gpus())
+                    line = self.of(leased)
+                    now = decide.place(line, waiting.id)
+                    if now != place:
+                        place = now
+                        told(place)
+                    uuids = await self._try(waiting.id, waiting.wish, gpus(), leased)
+                    if uuids:
+                        return uuids
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._moved.wait(), LOOK_EVERY)
+        finally:
+            del self._own[waiting.id]
+            self.moved()
+
+    async def _try(self, holder: str, wish: Wish, gpus: Sequence[Gpu], leased: Leased) -> tuple[str, ...] | None:
+        """Take what it is somebody's turn for; the engine is asked again only if it is."""
+        try:
+            self._leases.choice(holder, wish, gpus, leased, self.of(leased))
+            return await self._leases.take(holder, wish, gpus, line=self.of)
+        except NoGpuFree:
+            return None
+
+    def _remember(self, leased: Leased, gpus: Sequence[Gpu]) -> None:
+        """Note since when it has been the turn of others."""
+        may, _ = decide.turns(gpus, leased.holders, [*leased.waiting, *self._own.values()], share=self._leases.share)
+        now = time.monotonic()
+        self._since = {one.id: self._since.get(one.id, now) for one in leased.waiting if one.id in may}
