@@ -52,7 +52,12 @@ class EventStream:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
-    def publish(self, kind: str, data: Any, *, owner: str | None = None) -> None:
+    @property
+    def readers(self) -> set[Owner]:
+        """Who reads at present."""
+        return {subscription.owner for subscription in self._subscriptions if not subscription.ended}
+
+    def publish(self, kind: str, data: Any, *, owner: str | None = None, to: Owner | None = None) -> None:
         """Tell all who may know.
 
         Parameters
@@ -63,9 +68,11 @@ class EventStream:
             A model or JSON.
         owner
             Whose it is; ``None`` for what concerns everybody.
+        to
+            Who alone is told, because others see it otherwise.
         """
         for subscription in list(self._subscriptions):
-            if not subscription.may_see(owner) or subscription.ended:
+            if not subscription.may_see(owner) or subscription.ended or to not in (None, subscription.owner):
                 continue
             if subscription.queue.full():
                 subscription.end()

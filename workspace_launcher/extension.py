@@ -21,6 +21,7 @@ from .events import EventStream
 from .gpus import GpuManager
 from .gpus.inventory import Inventory
 from .gpus.leases import Leases
+from .gpus.news import GpuNews
 from .handlers.proxy import install
 from .identity import Owners
 from .image_packages import ImagePackages
@@ -181,6 +182,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             volumes=volumes,
             networks=networks,
             gpus=gpus,
+            gpu_news=GpuNews(gpus, view, events, interval=gpu_config.sample_interval, log=self.log),
             pruner=Pruner(workspaces, volumes, networks, images, snapshots),
             operations=operations,
             events=events,
@@ -211,6 +213,7 @@ class WorkspaceLauncherApp(ExtensionApp):
         await services.packages.close()
         await services.operations.close()
         await services.workspaces.close()
+        await services.gpu_news.close()
         await services.gpus.close()
         await services.proxy.close()
         await services.engine.close()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .engine.base import Engine
     from .events import EventStream
     from .gpus import GpuManager
+    from .gpus.news import GpuNews
     from .identity import Owners
     from .image_packages import ImagePackages
     from .images import Catalogue
@@ -48,6 +49,7 @@ class Services:
     volumes: VolumeManager
     networks: NetworkManager
     gpus: GpuManager
+    gpu_news: GpuNews
     pruner: Pruner
     operations: Operations
     events: EventStream

@@ -19,6 +19,7 @@ from workspace_launcher.events import EventStream, Subscription
 from workspace_launcher.gpus import GpuManager
 from workspace_launcher.gpus.inventory import Inventory
 from workspace_launcher.gpus.leases import Leases
+from workspace_launcher.gpus.news import GpuNews
 from workspace_launcher.image_packages import ImagePackages
 from workspace_launcher.images import Catalogue
 from workspace_launcher.labels import OWNER
@@ -154,6 +155,7 @@ class House:
         self.pruner = Pruner(self.workspaces, self.volumes, self.networks, images, self.snapshots)
         self.watch = EngineWatch(self.engine, self.view, self.events, upkeep=self.upkeep, log=log)
         self.watch.recover, self.watch.on_images = self.rollbacks.recover, self.snapshots.news.images_changed
+        self.gpu_news = GpuNews(self.gpus, self.view, self.events, interval=1.0, log=log)
         self.watch.on_engine = self.gpus.engine_is_there
         self.told: list[tuple[str, str, str]] = []
         """What subscribers are told: kind of event, name, state."""
@@ -187,6 +189,7 @@ class House:
         await self.packages.close()
         await self.operations.close()
         await self.workspaces.close()
+        await self.gpu_news.close()
         await self.gpus.close()
         await self.engine.close()
 

@@ -109,6 +109,7 @@ class Client(Images, Attachments, Snapshots, LongWork):
         *,
         image: str | None = None,
         gpus: int | str | Sequence[str] | None = None,
+        gpu_wait: bool = False,
         cpus: float | None = None,
         memory: int | str | None = None,
         shm_size: int | str | None = None,
@@ -131,6 +132,8 @@ class Client(Images, Attachments, Snapshots, LongWork):
             A reference of :meth:`images`.
         gpus
             How many, ``"all"``, or UUIDs.
+        gpu_wait
+            Whether it waits in line for GPUs that others have; while it does it is starting.
         cpus
             Processors that it may use.
         memory, shm_size
@@ -156,6 +159,7 @@ class Client(Images, Attachments, Snapshots, LongWork):
             "name": name,
             "image": image,
             "gpus": gpus if gpus is None or isinstance(gpus, (int, str)) else list(gpus),
+            "gpu_wait": gpu_wait or None,
             "cpus": cpus,
             "memory": memory,
             "shm_size": shm_size,

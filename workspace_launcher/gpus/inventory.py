@@ -98,7 +98,9 @@ class Inventory:
 
     def _has_read(self, task: asyncio.Task[None]) -> None:
         self._reading = None
-        if not task.cancelled() and task.exception() is not None:
+        if task.cancelled() or isinstance(task.exception(), LauncherError):
+            return
+        if task.exception() is not None:
             self._log.error("Looking at the GPUs failed in a way that nobody foresaw", exc_info=task.exception())
 
     async def _read(self) -> None:
@@ -109,9 +111,10 @@ class Inventory:
                 self.gpus, self.message = (), "No GPU."
                 return
             found = await self._source.read()
-        except LauncherError as error:
+        except LauncherError:
             # The engine is away: what was known may still be so.
-            self.message = error.message
+            if not self.gpus:
+                raise
             return
         except InventoryFailed as error:
             self._tell(str(error))

@@ -65,8 +65,15 @@ class GpuManager:
         self._acting: set[str] = set()
         """Those to which this server has just been doing something."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when somebody may have other GPUs than before."""
 
     # Looking.
+
+    def summary(self) -> dict[str, object]:
+        """Return what ``GET /info`` shows of the engine's GPUs: how it gives them, and why it gives none."""
+        way = self.inventory.way
+        return {"gpu_attachment": way.value if way else None, "gpu_message": self.inventory.message}
 
     @property
     def count(self) -> int:
@@ -282,7 +289,11 @@ class GpuManager:
             else:
                 self._spawn(self._give_back_later(identifier), f"giving back the GPUs of {identifier}")
             self._acting.discard(identifier)
+        self._moved()
+
+    def _moved(self) -> None:
         self._line.moved()
+        self.on_change()
 
     def removed(self, entry: Entry) -> None:
         """Take note of a workspace that is gone."""
@@ -317,7 +328,7 @@ class GpuManager:
             # Claims of what does not run are nobody's as soon as this server has ended; until then we try again.
             self._log.warning("The GPUs of %s are not given back yet: %s", holder, error.message)
             self._held.add(holder)
-        self._line.moved()
+        self._moved()
 
     async def engine_is_there(self) -> None:
         """After the engine was away, or at the start: look at what it has, and give back what nothing runs for."""
@@ -325,6 +336,7 @@ class GpuManager:
         await self.inventory.look()
         if not self.inventory.gpus:
             return
+        self.on_change()
         entries = {entry.record.id: entry for entry in self._view}
         for holder in list(self._held):
             entry = entries.get(holder)
