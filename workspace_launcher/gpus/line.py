@@ -33,11 +33,30 @@ class Line:
         self._leases = leases
         self._own: dict[str, Waiting] = {}
         self._moved = asyncio.Event()
+        self._looking: asyncio.Task[Leased] | None = None
+        self._leased: Leased | None = None
+        self._seen = 0.0
         self._since: dict[str, float] = {}
 
     def moved(self) -> None:
         """Have those that wait look again: somebody may have given GPUs back."""
+        self._leased = None
         self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def _look(self) -> Leased:
+        """Ask the engine who has what: once for all of ours that wait."""
+        if self._leased is not None and time.monotonic() - self._seen < LOOK_EVERY / 2:
+            return self._leased
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._leases.look(), name="looking who has GPUs")
+            self._looking.add_done_callback(self._has_looked)
+        return await asyncio.shield(self._looking)
+
+    def _has_looked(self, task: asyncio.Task[Leased]) -> None:
+        self._looking = None
+        if not task.cancelled() and task.exception() is None:
+            self._leased, self._seen = task.result(), time.monotonic()
 
     def of(self, leased: Leased) -> list[Waiting]:
         """Return all who wait and count: our own, and others' that are not passed over."""
@@ -67,9 +86,9 @@ class Line:
         place = 0
         try:
             while True:
-                self._moved.clear()
+                moved = self._moved
                 with contextlib.suppress(LauncherError):
-                    leased = await self._leases.look()
+                    leased = await self._look()
                     self._remember(leased, gpus())
                     line = self.of(leased)
                     now = decide.place(line, waiting.id)
@@ -80,7 +99,7 @@ class Line:
                     if uuids:
                         return uuids
                 with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._moved.wait(), LOOK_EVERY)
+                    await asyncio.wait_for(moved.wait(), LOOK_EVERY)
         finally:
             del self._own[waiting.id]
             self.moved()
