@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,25 @@ async def test_a_stopped_one_that_waits(house: House) -> None:
     await house.until(lambda: house.workspaces.get(ANN, "cat").gpu_queue == 1)
     await house.workspaces.stop(ANN, "dog")
     assert (await house.ready("cat")).gpus == (uuid(0),)
+
+
+async def test_one_whose_server_does_not_answer_is_passed_over(
+    house: House, make_house: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a server on another machine nobody here knows whether it lives."""
+    monkeypatch.setattr(line, "PATIENCE", 0.2)
+    await house.run("first", gpus="all")
+    (tmp_path / "other").mkdir()
+    other = await make_house(tmp_path / "other", server="other").open()
+    await other.launch("theirs", owner="ben", gpus=3, gpu_wait=True)
+    await other.until(lambda: other.workspaces.get("ben", "theirs").gpu_queue == 1)
+    await house.launch("ours", gpus=2, gpu_wait=True)
+    await house.until(lambda: house.workspaces.get(ANN, "ours").gpu_queue == 2)
+    await other.close()
+    begun = time.monotonic()
+    await house.workspaces.stop(ANN, "first")
+    await house.ready("ours")
+    assert time.monotonic() - begun > 0.2
 
 
 async def test_a_server_that_is_killed_changes_nothing(house: House, make_house: Make, tmp_path: Path) -> None:

@@ -126,10 +126,9 @@ def turns(
     return may, taken
 
 
-def place(line: Iterable[Waiting], asker: str) -> int:
-    """Return which place somebody has in the line, from 1."""
-    ordered = sorted(line, key=lambda one: (one.asked, one.id))
-    return next((number for number, one in enumerate(ordered, 1) if one.id == asker), len(ordered) + 1)
+def places(line: Iterable[Waiting]) -> dict[str, int]:
+    """Return which place each has in the line, from 1, by ID."""
+    return {one.id: number for number, one in enumerate(sorted(line, key=lambda one: (one.asked, one.id)), 1)}
 
 
 def refusal(gpus: Sequence[Gpu], holders: Holders, wish: Wish) -> str:

@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from ..errors import LauncherError, NoGpuFree
-from ..gpu_models import Gpu, Wish
+from ..errors import LauncherError
+from ..gpu_models import Gpu
 from . import decide
 from .decide import Waiting
 from .leases import Leases
@@ -26,6 +27,15 @@ PATIENCE = 5.0
 """Seconds in which another server's workspace may take what it is its turn for."""
 
 
+class Standing(NamedTuple):
+    """How things stand with those who wait."""
+
+    places: dict[str, int]
+    """The place of each in the line, from 1, by ID."""
+    may: frozenset[str]
+    """Those whose turn it is."""
+
+
 class Line:
     """Those that wait, of this server and of others."""
 
@@ -36,6 +46,7 @@ class Line:
         self._looking: asyncio.Task[Leased] | None = None
         self._leased: Leased | None = None
         self._seen = 0.0
+        self._standing: tuple[tuple[int, tuple[Gpu, ...], tuple[str, ...]], Standing] | None = None
         self._since: dict[str, float] = {}
 
     def moved(self) -> None:
@@ -88,32 +99,29 @@ class Line:
             while True:
                 moved = self._moved
                 with contextlib.suppress(LauncherError):
-                    leased = await self._look()
-                    self._remember(leased, gpus())
-                    line = self.of(leased)
-                    now = decide.place(line, waiting.id)
+                    standing = self._stand(await self._look(), gpus())
+                    now = standing.places[waiting.id]
                     if now != place:
                         place = now
                         told(place)
-                    uuids = await self._try(waiting.id, waiting.wish, gpus(), leased)
-                    if uuids:
-                        return uuids
+                    if waiting.id in standing.may:
+                        return await self._leases.take(waiting.id, waiting.wish, gpus(), line=self.of)
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(moved.wait(), LOOK_EVERY)
         finally:
             del self._own[waiting.id]
             self.moved()
 
-    async def _try(self, holder: str, wish: Wish, gpus: Sequence[Gpu], leased: Leased) -> tuple[str, ...] | None:
-        """Take what it is somebody's turn for; the engine is asked again only if it is."""
-        try:
-            self._leases.choice(holder, wish, gpus, leased, self.of(leased))
-            return await self._leases.take(holder, wish, gpus, line=self.of)
-        except NoGpuFree:
-            return None
-
-    def _remember(self, leased: Leased, gpus: Sequence[Gpu]) -> None:
-        """Note since when it has been the turn of others."""
-        may, _ = decide.turns(gpus, leased.holders, [*leased.waiting, *self._own.values()], share=self._leases.share)
-        now = time.monotonic()
-        self._since = {one.id: self._since.get(one.id, now) for one in leased.waiting if one.id in may}
+    def _stand(self, leased: Leased, gpus: Sequence[Gpu]) -> Standing:
+        """Say how things stand; worked out once for all of ours that wait."""
+        known = (id(leased), tuple(gpus), tuple(self._own))
+        if self._standing is None or self._standing[0] != known:
+            share, now = self._leases.share, time.monotonic()
+            everybody = [*(one for one in leased.waiting if one.id not in self._own), *self._own.values()]
+            due, _ = decide.turns(gpus, leased.holders, everybody, share=share)
+            # Since when it has been the turn of others.
+            self._since = {one.id: self._since.get(one.id, now) for one in leased.waiting if one.id in due}
+            line = self.of(leased)
+            may = due if len(line) == len(everybody) else decide.turns(gpus, leased.holders, line, share=share)[0]
+            self._standing = known, Standing(decide.places(line), frozenset(may))
+        return self._standing[1]
