@@ -20,6 +20,7 @@ from workspace_launcher.gpus import GpuManager
 from workspace_launcher.gpus.inventory import Inventory
 from workspace_launcher.gpus.leases import Leases
 from workspace_launcher.gpus.news import GpuNews
+from workspace_launcher.gpus.nvml import Nvml
 from workspace_launcher.image_packages import ImagePackages
 from workspace_launcher.images import Catalogue
 from workspace_launcher.labels import OWNER
@@ -69,12 +70,21 @@ class House:
         Of ``GpuConfig``.
     server
         What it is called in leases of GPUs; all of a test's are the same process.
+    nvml
+        What stands in for ``pynvml``, where this machine has GPUs.
     settings
         Of ``WorkspaceConfig``.
     """
 
     def __init__(
-        self, host: FakeHost, directory: Path, *, share: int = 1, server: str | None = None, **settings: Any
+        self,
+        host: FakeHost,
+        directory: Path,
+        *,
+        share: int = 1,
+        server: str | None = None,
+        nvml: Any = None,
+        **settings: Any,
     ) -> None:
         log = logging.getLogger("house")
         notebooks, data = directory / "notebooks", directory / "data"
@@ -90,11 +100,18 @@ class House:
             self.engine, config, notebook_directory=notebooks, secrets=(data,), account=Account.current()
         )
         own_networks, marks = OwnerNetworks(self.engine, self.view), CommitMarks(directories)
-        gpu_config = GpuConfig(share=share, probe_interval=1.0)
+        gpu_config = GpuConfig(share=share, probe_interval=1.0, sample_interval=0.1)
         self.gpus = GpuManager(
             self.engine,
             self.view,
-            Inventory(self.engine, gpu_config, image=config.image, log=log, driver_here=lambda: False),
+            Inventory(
+                self.engine,
+                gpu_config,
+                image=config.image,
+                log=log,
+                driver_here=lambda: nvml is not None,
+                nvml=lambda: Nvml(nvml),
+            ),
             Leases(self.engine, share=share, log=log, server=server, lives=self._lives),
             gpu_config,
             is_ours=lambda identifier: directories.path(identifier).is_dir(),
@@ -155,7 +172,7 @@ class House:
         self.pruner = Pruner(self.workspaces, self.volumes, self.networks, images, self.snapshots)
         self.watch = EngineWatch(self.engine, self.view, self.events, upkeep=self.upkeep, log=log)
         self.watch.recover, self.watch.on_images = self.rollbacks.recover, self.snapshots.news.images_changed
-        self.gpu_news = GpuNews(self.gpus, self.view, self.events, interval=1.0, log=log)
+        self.gpu_news = GpuNews(self.gpus, self.view, self.events, interval=0.01, log=log)
         self.watch.on_engine = self.gpus.engine_is_there
         self.told: list[tuple[str, str, str]] = []
         """What subscribers are told: kind of event, name, state."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contract.fake_host import FakeHost
+from tests.contract.fake_nvml import library
 from tests.contract.gpu_rows import row, uuid
 from tests.contract.house import ANN, House
 from workspace_launcher.engine_models import GpuWay
@@ -257,6 +259,53 @@ async def test_a_server_that_is_killed_changes_nothing(house: House, make_house:
     await later.until(lambda: later.state("half") is WorkspaceState.FAILED)
     await later.workspaces.stop(ANN, "ran")
     assert set((await later.ready("waits")).gpus) < set(ran.gpus)
+
+
+async def test_what_runs_without_a_claim_is_seen_in_mid_decision(
+    house: House, make_house: Make, tmp_path: Path
+) -> None:
+    await house.gpus.inventory.look()
+    (tmp_path / "other").mkdir()
+    other = await make_house(tmp_path / "other", server="other").open()
+    await other.gpus.inventory.look()
+    hold = other.engine.faults.hold("claim")
+    launch = asyncio.create_task(other.run("dog", owner="ben", gpus=1))
+    await hold.reached.wait()
+    assert (await house.run("cat", gpus=1)).gpus == (uuid(0),)
+    house.host.claims.clear()
+    hold.released.set()
+    assert (await launch).gpus == (uuid(1),)
+
+
+async def test_a_restart_is_no_turn_for_others(house: House) -> None:
+    before = await house.run("cat", gpus="all")
+    await house.launch("dog", gpus=1, gpu_wait=True)
+    await house.until(lambda: house.workspaces.get(ANN, "dog").gpu_queue == 1)
+    await house.workspaces.restart(ANN, "cat")
+    assert (await house.ready("cat")).gpus == before.gpus
+    assert house.workspaces.get(ANN, "dog").gpu_queue == 1
+    await house.host.heard()
+    assert house.engine.faults.calls["release_claim"] == 0
+
+
+async def test_this_machines_gpus_are_told_of_while_somebody_reads(make_house: Make) -> None:
+    module = library(2)
+    shares = iter(range(100))
+    module.nvmlDeviceGetUtilizationRates = lambda handle: types.SimpleNamespace(gpu=next(shares) % 100, memory=0)
+    house = await make_house(nvml=module).open()
+    house.gpus.inventory.forget()
+    await house.gpus.inventory.look()
+    with house.events.subscribe(Owner(ANN)) as subscription:
+        house.gpu_news.follow()
+        seen: list[float] = []
+        while len(seen) < 3:
+            event = await asyncio.wait_for(subscription.queue.get(), 5)
+            if event and event.kind == "gpus":
+                seen.append(event.data[0].utilization)
+    assert seen == sorted(set(seen))
+    shown = await house.run("cat", gpus=1)
+    assert [use.uuid for use in house.gpus.use(shown.gpus)] == [uuid(0)]
+    await asyncio.wait_for(_over(house), 5)
 
 
 async def test_pruned_claims_do_no_harm(house: House) -> None:

@@ -7,7 +7,6 @@ import dataclasses
 import importlib
 import logging
 import re
-import types
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.contract.fake_engine import LAB_IMAGE, FakeEngine
 from tests.contract.fake_host import FakeHost
+from tests.contract.fake_nvml import NVMLError, failing, library
 from tests.contract.gpu_rows import row, uuid
 from workspace_launcher.config import GpuConfig
 from workspace_launcher.engine.gpu_arguments import environment, grant_of, host_config
@@ -85,49 +85,6 @@ def test_parts_are_given_in_place_of_the_whole() -> None:
     assert smi.parse(told(f"{whole[0]}, Enabled", names="")) == (), "none has been made"
 
 
-class NVMLError(Exception):
-    pass
-
-
-def library(count: int = 2, **broken: str) -> Any:
-    """Return a module in the shape of ``pynvml``; ``broken`` functions fail."""
-
-    def answer(value: Any) -> Any:
-        return lambda *_: value(*_) if callable(value) else value
-
-    memory = types.SimpleNamespace(total=80 << 30, free=79 << 30, used=1 << 30)
-    process = types.SimpleNamespace(pid=4711, usedGpuMemory=1 << 29, gpuInstanceId=None, computeInstanceId=None)
-    functions: dict[str, Any] = {
-        "nvmlInit": None,
-        "nvmlShutdown": None,
-        "nvmlSystemGetDriverVersion": "550.54.14",
-        "nvmlSystemGetCudaDriverVersion": 12040,
-        "nvmlDeviceGetCount": count,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetUUID": lambda handle: handle if isinstance(handle, str) else uuid(handle),
-        "nvmlDeviceGetName": lambda handle: "NVIDIA A100" + (" MIG 1g.10gb" if isinstance(handle, str) else ""),
-        "nvmlDeviceGetMinorNumber": lambda handle: handle + 1,
-        "nvmlDeviceGetMigMode": [0, 0],
-        "nvmlDeviceGetMaxMigDeviceCount": 7,
-        "nvmlDeviceGetMigDeviceHandleByIndex": lambda handle, number: f"MIG-{handle}{number}",
-        "nvmlDeviceGetCudaComputeCapability": (8, 0),
-        "nvmlDeviceGetMemoryInfo": memory,
-        "nvmlDeviceGetUtilizationRates": types.SimpleNamespace(gpu=37, memory=5),
-        "nvmlDeviceGetComputeRunningProcesses": [process],
-    }
-    module = types.SimpleNamespace(NVMLError=NVMLError, **{name: answer(value) for name, value in functions.items()})
-    for name, words in broken.items():
-        setattr(module, name, _failing(words))
-    return module
-
-
-def _failing(words: str) -> Any:
-    def fail(*_: Any) -> Any:
-        raise NVMLError(words)
-
-    return fail
-
-
 def test_the_library_has_what_is_asked_of_it() -> None:
     """The stand-in's functions are those of NVIDIA's package, and so is the error."""
     real = importlib.import_module("pynvml")
@@ -174,7 +131,7 @@ def test_one_gpu_that_is_lost_does_not_hide_the_others() -> None:
 
     module.nvmlDeviceGetMemoryInfo = lost
     assert [gpu.fault for gpu in Nvml(module).read()] == ["It does not answer: GPU is lost.", ""]
-    module.nvmlDeviceGetHandleByIndex = lambda index: _failing("GPU is lost")() if index == 0 else index
+    module.nvmlDeviceGetHandleByIndex = lambda index: failing("GPU is lost")() if index == 0 else index
     assert [gpu.uuid for gpu in Nvml(module).read()] == [uuid(1)]
 
 
@@ -183,7 +140,7 @@ def test_nvml_that_fails_in_the_middle_is_begun_anew() -> None:
     module.nvmlInit = lambda: begun.append(1)
     hold = Nvml(module)
     assert len(hold.read()) == 2
-    ask, module.nvmlDeviceGetCount = module.nvmlDeviceGetCount, _failing("Unknown Error")
+    ask, module.nvmlDeviceGetCount = module.nvmlDeviceGetCount, failing("Unknown Error")
     with pytest.raises(InventoryFailed, match="Unknown Error"):
         hold.read()
     module.nvmlDeviceGetCount = ask
@@ -210,9 +167,9 @@ async def test_nvml_fails_later(monkeypatch: pytest.MonkeyPatch) -> None:
     module = library()
     inventory = await inventory_of(module, sample_interval=0.1)
     await inventory.look()
-    module.nvmlDeviceGetMemoryInfo = _failing("GPU is lost")
+    module.nvmlDeviceGetMemoryInfo = failing("GPU is lost")
     assert {gpu.fault for gpu in await inventory.look(newer_than=0.0)} == {"It does not answer: GPU is lost."}
-    module.nvmlSystemGetDriverVersion = _failing("Driver/library version mismatch")
+    module.nvmlSystemGetDriverVersion = failing("Driver/library version mismatch")
     faults = {gpu.fault for gpu in await inventory.look(newer_than=0.0)}
     assert faults == {"NVIDIA's management library (NVML) does not answer: Driver/library version mismatch."}
     assert await inventory.look(newer_than=0.0) == inventory.gpus

@@ -22,6 +22,9 @@ from .sources import NvmlSource, ProbeSource
 GONE = "It is not there any more: it may have fallen off the bus."
 NO_WAY = "The container engine cannot give it to containers; 'jupyter workspace doctor' says what is missing."
 
+STALE_FOR = 10.0
+"""For so many times as long as a probe's answer is good, it is shown while the next is on its way."""
+
 MakeNvml = Callable[[], Nvml]
 
 
@@ -89,8 +92,15 @@ class Inventory:
                 return self.gpus
             self._reading = asyncio.create_task(self._read(), name="looking at GPUs")
             self._reading.add_done_callback(self._has_read)
-        await asyncio.shield(self._reading)
+        if not self._is_known(newer_than):
+            await asyncio.shield(self._reading)
         return self.gpus
+
+    def _is_known(self, newer_than: float | None) -> bool:
+        """Whether what is known does while a probe, which takes a second, looks anew."""
+        if not self._looked or self._read_at is None or newer_than is not None or self._source is None:
+            return False
+        return not self._source.may_follow and time.monotonic() - self._read_at < STALE_FOR * self._source.good_for
 
     @property
     def _good_for(self) -> float:
