@@ -19,7 +19,7 @@ from workspace_launcher.engine_models import GpuWay
 from workspace_launcher.errors import Conflict, EngineError, EngineUnavailable, InvalidRequest, NoGpuFree
 from workspace_launcher.gpus import line, manager
 from workspace_launcher.labels import CLAIM_ID
-from workspace_launcher.models import Owner, WorkspaceState
+from workspace_launcher.models import OperationState, Owner, WorkspaceState
 
 Make = Callable[..., House]
 
@@ -207,6 +207,15 @@ async def test_one_who_waits_can_be_removed(house: House) -> None:
     assert holders(house) == [house.workspaces.get(ANN, "dog").id]
 
 
+async def test_a_server_that_ends_while_several_wait(house: House) -> None:
+    await house.run("first", gpus="all")
+    for number in range(6):
+        await house.launch(f"w{number}", gpus=1, gpu_wait=True)
+    await house.until(lambda: house.workspaces.get(ANN, "w5").gpu_queue == 6)
+    await asyncio.wait_for(house.close(), 5)
+    assert len(house.containers()) == 7
+
+
 async def test_a_stopped_one_that_waits(house: House) -> None:
     await house.run("cat", gpus=(uuid(0),), gpu_wait=True)
     await house.workspaces.stop(ANN, "cat")
@@ -306,6 +315,33 @@ async def test_this_machines_gpus_are_told_of_while_somebody_reads(make_house: M
     shown = await house.run("cat", gpus=1)
     assert [use.uuid for use in house.gpus.use(shown.gpus)] == [uuid(0)]
     await asyncio.wait_for(_over(house), 5)
+
+
+async def test_a_rollback_keeps_its_gpus(house: House) -> None:
+    before = await house.run("cat", gpus=2)
+    await house.launch("dog", gpus=4, gpu_wait=True)
+    snapshot = (await house.committed(await house.commit())).result
+    operation = await house.rollbacks.begin(ANN, "cat", snapshot["id"])
+    assert (await house.committed(operation)).state is OperationState.SUCCEEDED
+    after = house.workspaces.get(ANN, "cat")
+    assert (after.state, after.gpus, devices(house, "cat")) == (WorkspaceState.RUNNING, before.gpus, before.gpus)
+    await house.workspaces.remove(ANN, "cat", force=True)
+    await house.ready("dog")
+
+
+async def test_gpus_that_come_back_while_one_waits(house: House) -> None:
+    await house.run("first", gpus="all")
+    await house.launch("cat", gpus=1, gpu_wait=True)
+    await house.until(lambda: house.workspaces.get(ANN, "cat").gpu_queue == 1)
+    house.host.gpu_trouble = "Failed to initialize NVML: Driver/library version mismatch"
+    house.gpus.inventory.forget()
+    await house.gpus.inventory.look()
+    await house.workspaces.stop(ANN, "first")
+    await until(house, lambda: house.host.claims == {})
+    assert house.state("cat") is WorkspaceState.STARTING
+    house.host.gpu_trouble = ""
+    house.gpus.inventory.forget()
+    await house.ready("cat")
 
 
 async def test_pruned_claims_do_no_harm(house: House) -> None:

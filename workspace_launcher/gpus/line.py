@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from ..errors import LauncherError
@@ -25,6 +25,15 @@ LOOK_EVERY = 0.5
 
 PATIENCE = 5.0
 """Seconds in which another server's workspace may take what it is its turn for."""
+
+
+async def until_set(event: asyncio.Event, seconds: float | None) -> None:
+    """Return when an event is set, or after so many seconds. Unlike ``wait_for`` before Python 3.12 it loses no cancellation."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting}, timeout=seconds)
+    finally:
+        waiting.cancel()
 
 
 class Standing(NamedTuple):
@@ -79,7 +88,7 @@ class Line:
     async def wait(
         self,
         waiting: Waiting,
-        gpus: Callable[[], Sequence[Gpu]],
+        gpus: Callable[[], Awaitable[Sequence[Gpu]]],
         told: Callable[[int], None],
     ) -> tuple[str, ...]:
         """Take what somebody wants as soon as it is their turn, and return the UUIDs.
@@ -89,7 +98,7 @@ class Line:
         waiting
             Who, what, since when.
         gpus
-            Returns those that there are.
+            Returns those that there are now.
         told
             Called with its place in the line, from 1, when that changes.
         """
@@ -99,15 +108,15 @@ class Line:
             while True:
                 moved = self._moved
                 with contextlib.suppress(LauncherError):
-                    standing = self._stand(await self._look(), gpus())
+                    there = await gpus()
+                    standing = self._stand(await self._look(), there)
                     now = standing.places[waiting.id]
                     if now != place:
                         place = now
                         told(place)
                     if waiting.id in standing.may:
-                        return await self._leases.take(waiting.id, waiting.wish, gpus(), line=self.of)
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(moved.wait(), LOOK_EVERY)
+                        return await self._leases.take(waiting.id, waiting.wish, there, line=self.of)
+                await until_set(moved, LOOK_EVERY)
         finally:
             del self._own[waiting.id]
             self.moved()

@@ -206,7 +206,7 @@ class GpuManager:
         self._held.add(entry.record.id)
         try:
             waiting = Waiting(entry.record.id, wish, int(asked))
-            return await self._line.wait(waiting, lambda: self.inventory.gpus, told)
+            return await self._line.wait(waiting, self.inventory.look, told)
         except BaseException:
             self.give_back(entry.record.id)
             raise

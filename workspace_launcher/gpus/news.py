@@ -11,6 +11,7 @@ from ..events import EventStream
 from ..gpu_models import GpuLease, GpuRow
 from ..models import Owner
 from ..view import WorkspaceView
+from .line import until_set
 from .manager import GpuManager
 from .rows import rows
 from .state import Leased
@@ -86,8 +87,8 @@ class GpuNews:
             await self._next(None if not inventory.may_follow else self._interval)
 
     async def _next(self, seconds: float | None) -> None:
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
+        await until_set(self._changed, seconds)
+        if self._changed.is_set():
             await asyncio.sleep(PAUSE)
         self._changed.clear()
 
