@@ -172,6 +172,11 @@ class GpuConfig(Configurable):
     sample_interval = Float(
         1.0, min=0.1, help="Seconds between two looks at this machine's GPUs, while somebody follows them."
     ).tag(config=True)
+    watch_interval = Float(
+        30.0,
+        min=0.0,
+        help="Seconds between two looks into each running workspace whether its GPUs are still there; 0: never.",
+    ).tag(config=True)
     probe_interval = Float(
         30.0, min=1.0, help="Seconds for which an answer of another machine about its GPUs is good."
     ).tag(config=True)

@@ -7,7 +7,7 @@ first, so nothing is lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +51,8 @@ class EventStream:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self.heard: Callable[[str, Any], None] = lambda kind, data: None
+        """Called with all that is published for more than one reader."""
 
     @property
     def readers(self) -> set[Owner]:
@@ -71,6 +73,8 @@ class EventStream:
         to
             Who alone is told, because others see it otherwise.
         """
+        if to is None:
+            self.heard(kind, data)
         for subscription in list(self._subscriptions):
             if not subscription.may_see(owner) or subscription.ended or to not in (None, subscription.owner):
                 continue

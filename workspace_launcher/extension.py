@@ -22,6 +22,7 @@ from .gpus import GpuManager
 from .gpus.inventory import Inventory
 from .gpus.leases import Leases
 from .gpus.news import GpuNews
+from .gpus.watchdog import Watchdog
 from .handlers.proxy import install
 from .identity import Owners
 from .image_packages import ImagePackages
@@ -29,6 +30,7 @@ from .images import Catalogue
 from .launch_directory import Account, LaunchDirectories
 from .launching import Launcher
 from .lineage import Lineage
+from .metrics import Metrics
 from .models import WorkspaceState
 from .networks import NetworkManager
 from .offers import Offers
@@ -98,9 +100,10 @@ class WorkspaceLauncherApp(ExtensionApp):
             Inventory(engine, gpu_config, image=config.image, log=self.log),
             Leases(engine, share=gpu_config.share, log=self.log),
             gpu_config,
-            is_ours=lambda identifier: directories.path(identifier).is_dir(),
+            is_ours=directories.has,
             log=self.log,
         )
+        watchdog = Watchdog(engine, view, interval=gpu_config.watch_interval, is_ours=directories.has, log=self.log)
         offers = Offers(config, self.log)
         images = Catalogue(engine, offers, port=config.port, engine_driver=gpus.driver)
         volumes = VolumeManager(engine, view, config, secrets=secrets)
@@ -137,6 +140,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             if entry.state not in (WorkspaceState.RUNNING, WorkspaceState.STARTING):
                 proxy.revoke(entry.record.id)
             gpus.changed(entry)
+            watchdog.changed(entry)
             events.publish("workspace", workspaces.shown(entry), owner=entry.record.owner)
 
         def removed(entry: Entry) -> None:
@@ -166,6 +170,8 @@ class WorkspaceLauncherApp(ExtensionApp):
         watch = EngineWatch(engine, view, events, upkeep=upkeep, log=self.log)
         watch.recover, watch.on_images = rollbacks.recover, snapshots.news.images_changed
         watch.on_engine = gpus.engine_is_there
+        metrics = Metrics(view, gpus)
+        events.heard = metrics.heard
         self.services = Services(
             owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
             engine=engine,
@@ -182,6 +188,8 @@ class WorkspaceLauncherApp(ExtensionApp):
             volumes=volumes,
             networks=networks,
             gpus=gpus,
+            gpu_watchdog=watchdog,
+            metrics=metrics,
             gpu_news=GpuNews(gpus, view, events, interval=gpu_config.sample_interval, log=self.log),
             pruner=Pruner(workspaces, volumes, networks, images, snapshots),
             operations=operations,
@@ -200,6 +208,7 @@ class WorkspaceLauncherApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         self.services.watch.start()
+        self.services.metrics.start()
         # What a server has loaded stays: without this, each full collection looks through all of it, and for its tens of
         # milliseconds no byte passes the proxy.
         serverapp.io_loop.add_callback(gc.freeze)
@@ -208,11 +217,13 @@ class WorkspaceLauncherApp(ExtensionApp):
         """Stop what runs in the background; workspaces go on."""
         services = self.services
         services.events.close()
+        services.metrics.close()
         await services.watch.close()
         await services.snapshots.news.close()
         await services.packages.close()
         await services.operations.close()
         await services.workspaces.close()
+        await services.gpu_watchdog.close()
         await services.gpu_news.close()
         await services.gpus.close()
         await services.proxy.close()

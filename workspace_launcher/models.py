@@ -77,6 +77,8 @@ class Workspace:
     steps: tuple[Step, ...] = ()
     gpu_queue: int | None = None
     """Its place among those that wait for GPUs, from 1; ``None`` where it does not wait."""
+    gpu_fault: str = ""
+    """What is wrong with its GPUs while it runs, and what helps, in sentences."""
 
     @functools.cached_property
     def as_json(self) -> dict[str, Any]:

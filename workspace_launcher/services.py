@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from .events import EventStream
     from .gpus import GpuManager
     from .gpus.news import GpuNews
+    from .gpus.watchdog import Watchdog
     from .identity import Owners
     from .image_packages import ImagePackages
     from .images import Catalogue
     from .lineage import Lineage
+    from .metrics import Metrics
     from .networks import NetworkManager
     from .operations import Operations
     from .previews import Previews
@@ -50,6 +52,8 @@ class Services:
     networks: NetworkManager
     gpus: GpuManager
     gpu_news: GpuNews
+    gpu_watchdog: Watchdog
+    metrics: Metrics
     pruner: Pruner
     operations: Operations
     events: EventStream

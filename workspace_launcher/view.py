@@ -60,6 +60,8 @@ class Entry:
     last_activity: datetime | None = None
     gpu_queue: int | None = None
     """Its place among those that wait for GPUs."""
+    gpu_fault: str = ""
+    """What is wrong with its GPUs while it runs."""
 
     def __setattr__(self, name: str, value: object) -> None:
         # What was shown of it is kept until anything about it changes: there may be hundreds in a list.
@@ -125,6 +127,7 @@ class Entry:
             last_activity=self.last_activity,
             steps=self.steps,
             gpu_queue=self.gpu_queue,
+            gpu_fault=self.gpu_fault,
         )
 
 

@@ -15,6 +15,7 @@ from workspace_launcher.engine_models import (
     ContainerRow,
     ContainerSpec,
     EngineEvent,
+    ExecResult,
     Image,
     PathChange,
     PublishedPort,
@@ -56,6 +57,8 @@ class FakeContainer:
         self.moved = asyncio.Event()
         """Set, and made anew, when there is output or it ends."""
         self.thawed = asyncio.Event()
+        self.gpus_told: ExecResult | None = None
+        """What nvidia-smi says in it, where that is not what it was given."""
         self.committing = False
         self.changes: list[PathChange] = []
         self._task: asyncio.Task[None] | None = None

@@ -21,6 +21,7 @@ from workspace_launcher.gpus.inventory import Inventory
 from workspace_launcher.gpus.leases import Leases
 from workspace_launcher.gpus.news import GpuNews
 from workspace_launcher.gpus.nvml import Nvml
+from workspace_launcher.gpus.watchdog import Watchdog
 from workspace_launcher.image_packages import ImagePackages
 from workspace_launcher.images import Catalogue
 from workspace_launcher.labels import OWNER
@@ -114,9 +115,10 @@ class House:
             ),
             Leases(self.engine, share=share, log=log, server=server, lives=self._lives),
             gpu_config,
-            is_ours=lambda identifier: directories.path(identifier).is_dir(),
+            is_ours=directories.has,
             log=log,
         )
+        self.watchdog = Watchdog(self.engine, self.view, interval=0.01, is_ours=directories.has, log=log)
         starter = Starter(self.engine, self.view, directories, own_networks, self.gpus, config, log)
         self.upkeep = Upkeep(self.engine, self.view, starter, directories, own_networks, marks, log=log)
         self.volumes = VolumeManager(self.engine, self.view, config, secrets=(data,))
@@ -181,6 +183,7 @@ class House:
     def _changed(self, entry: Entry) -> None:
         shown = self.workspaces.shown(entry)
         self.gpus.changed(entry)
+        self.watchdog.changed(entry)
         self.told.append(("workspace", shown.name, shown.state.value))
         self.events.publish("workspace", shown, owner=shown.owner)
 
@@ -206,6 +209,7 @@ class House:
         await self.packages.close()
         await self.operations.close()
         await self.workspaces.close()
+        await self.watchdog.close()
         await self.gpu_news.close()
         await self.gpus.close()
         await self.engine.close()

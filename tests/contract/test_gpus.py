@@ -15,7 +15,7 @@ from tests.contract.fake_host import FakeHost
 from tests.contract.fake_nvml import library
 from tests.contract.gpu_rows import row, uuid
 from tests.contract.house import ANN, House
-from workspace_launcher.engine_models import GpuWay
+from workspace_launcher.engine_models import ExecResult, GpuWay
 from workspace_launcher.errors import Conflict, EngineError, EngineUnavailable, InvalidRequest, NoGpuFree
 from workspace_launcher.gpus import line, manager
 from workspace_launcher.labels import CLAIM_ID
@@ -342,6 +342,24 @@ async def test_gpus_that_come_back_while_one_waits(house: House) -> None:
     house.host.gpu_trouble = ""
     house.gpus.inventory.forget()
     await house.ready("cat")
+
+
+async def test_a_workspace_that_loses_its_gpus_says_what_helps(house: House) -> None:
+    before = await house.run("cat", gpus=2)
+    (container,) = house.containers()
+    container.gpus_told = ExecResult(255, b"Failed to initialize NVML: Unknown Error\n")
+    await house.until(lambda: house.workspaces.get(ANN, "cat").gpu_fault != "")
+    shown = house.workspaces.get(ANN, "cat")
+    assert shown.state is WorkspaceState.RUNNING and "NVML: Unknown Error" in shown.gpu_fault
+    assert "roll it back" in shown.gpu_fault
+    # What it says helps.
+    snapshot = (await house.committed(await house.commit())).result
+    operation = await house.rollbacks.begin(ANN, "cat", snapshot["id"])
+    assert (await house.committed(operation)).state is OperationState.SUCCEEDED
+    after = house.workspaces.get(ANN, "cat")
+    assert (after.gpu_fault, after.gpus, after.url) == ("", before.gpus, before.url)
+    await house.workspaces.stop(ANN, "cat")
+    await until(house, lambda: house.watchdog._task is None)
 
 
 async def test_pruned_claims_do_no_harm(house: House) -> None:

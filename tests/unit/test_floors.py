@@ -59,6 +59,7 @@ FLOORS = [
         "pruning",
         "doctor",
         "gpus",
+        "metrics",
     },
     {"identity", "services", "openapi", "handlers", "routes"},
     {"extension", "__init__"},

@@ -18,6 +18,7 @@ from workspace_launcher.gpus import attachment, decide, servers, state
 from workspace_launcher.gpus.decide import Waiting, choose, turns
 from workspace_launcher.gpus.inventory import GONE, merge
 from workspace_launcher.gpus.rows import rows
+from workspace_launcher.gpus.watchdog import fault_of
 from workspace_launcher.labels import GPU_ASKED, GPU_SERVER, GPU_WISH, GPUS, ID, OWNER
 from workspace_launcher.models import Owner
 
@@ -242,3 +243,20 @@ def test_capabilities(version: str, capability: str | None, is_met: bool) -> Non
     reason = unmet_capability({"CUDA_VERSION": version}, capability)
     assert (reason is None) is is_met
     assert reason is None or str(capability) in reason
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "output", "words"),
+    [
+        (0, "GPU 0: A100 (UUID: GPU-0)\nGPU 1: A100 (UUID: GPU-1)", ""),
+        (255, "Failed to initialize NVML: Unknown Error", "(Failed to initialize NVML: Unknown Error)"),
+        (6, "No devices were found", "No devices were found"),
+        (0, "GPU 0: A100 (UUID: GPU-0)", "lost the GPU GPU-1"),
+        (127, "sh: nvidia-smi: not found", ""),
+        (126, 'exec: "nvidia-smi": executable file not found', ""),
+        (2, "some other trouble", ""),
+    ],
+)
+def test_what_a_look_into_a_workspace_tells(exit_code: int, output: str, words: str) -> None:
+    fault = fault_of(exit_code, output, ("GPU-0", "GPU-1"))
+    assert words in fault and bool(fault) is bool(words)
