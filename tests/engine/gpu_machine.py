@@ -40,6 +40,11 @@ class GpuMachine:
         if not trouble:
             (self._directory / "trouble").unlink()
 
+    def take_from(self, container: str) -> None:
+        """Take the GPUs from a container that runs, as a reload of systemd does."""
+        (place,) = (self.daemon.directory / "exec").rglob(f"{container}/nvidia")
+        (place / "trouble").write_text("Failed to initialize NVML: Unknown Error\n")
+
     def close(self) -> None:
         """End it and remove every trace."""
         self.daemon.close()

@@ -225,6 +225,14 @@ def test_what_is_shown(serve: Serve) -> None:
     # Whoever has a server of their own runs it, and is told.
     assert other.api("GET", "/info")["user"]["admin"]
     assert (theirs["free"], theirs["lease"]) == (False, rows[0]["lease"])
+    metrics = server.session.get(f"{server.url}/metrics", timeout=60).text
+    for line in (
+        'workspace_launcher_workspaces{state="running"} 1.0',
+        'workspace_launcher_gpus{state="leased"} 1.0',
+        'workspace_launcher_gpus{state="free"} 3.0',
+        "workspace_launcher_launch_seconds_count 1.0",
+    ):
+        assert line in metrics
     stats = server.api("GET", f"/workspaces/{server.owner}/cat/stats")
     assert stats["gpus"] == [{"uuid": uuid(0), "utilization": 0.0, "memory_used": 3 << 20}]
 
@@ -242,6 +250,25 @@ def test_a_gpu_falls_off_the_bus(serve: Serve, machine: GpuMachine) -> None:
     assert server.api("GET", "/workspaces")[0]["state"] == "running"
     machine.have(*(row(index) for index in range(4)))
     server.until("/gpus", lambda rows: not any(one["message"] for one in rows))
+
+
+def test_a_workspace_loses_its_gpus(serve: Serve, machine: GpuMachine, there: Any) -> None:
+    server = serve(owner(), "--GpuConfig.watch_interval=0.2")
+    made = server.launch(name="cat", gpus=[uuid(1)])
+    assert made["gpu_fault"] == ""
+    machine.take_from(there.inspect_container(f"workspace-{server.owner}.cat")["Id"])
+    where = f"/workspaces/{server.owner}/cat"
+    lost = server.until(where, lambda row: row["gpu_fault"])
+    assert lost["state"] == "running" and "Unknown Error" in lost["gpu_fault"]
+    operation = server.api("POST", f"{where}/commit", json={"tag": "kept"}, status=202)
+    ended = server.until(f"/operations/{operation['id']}", lambda row: row["state"] != "running")
+    assert ended["state"] == "succeeded", ended
+    operation = server.api("POST", f"{where}/rollback", json={"snapshot": ended["result"]["id"]}, status=202)
+    ended = server.until(f"/operations/{operation['id']}", lambda row: row["state"] != "running")
+    assert ended["state"] == "succeeded", ended
+    after = server.until(where, lambda row: row["state"] == "running")
+    assert (after["gpus"], after["gpu_fault"], after["url"]) == (made["gpus"], "", made["url"])
+    assert sees(server, "cat") == ["nvidia1"]
 
 
 def test_the_probe_does_not_load_what_an_image_says(serve: Serve) -> None:
