@@ -157,6 +157,41 @@ class WorkspaceConfig(Configurable):
     admins = List(Unicode(), help="Users that see everyone's workspaces.").tag(config=True)
 
 
+class GpuConfig(Configurable):
+    """Which GPUs are given, to how many, and how."""
+
+    attach = Enum(
+        ["auto", "cdi", "runtime", "requests", "none"],
+        default_value="auto",
+        help="How the engine gives GPUs to workspaces: by CDI, by the runtime nvidia, or by device requests; 'auto': by what it "
+        "has, in this order. 'none': workspaces get no GPUs.",
+    ).tag(config=True)
+    share = Int(
+        1,
+        min=1,
+        max=64,
+        help="Most workspaces that one GPU is given to at once. More than 1: they see one another's load, and each can use up "
+        "the GPU's memory for all.",
+    ).tag(config=True)
+    capabilities = Unicode(
+        "compute,utility", help="Parts of NVIDIA's driver that workspaces with a GPU may use, with commas between."
+    ).tag(config=True)
+    probe_image = Unicode(
+        "", help="Image in which an engine on another machine is asked for its GPUs. Empty: the default image."
+    ).tag(config=True)
+    sample_interval = Float(
+        1.0, min=0.1, help="Seconds between two looks at this machine's GPUs, while somebody follows them."
+    ).tag(config=True)
+    watch_interval = Float(
+        30.0,
+        min=0.0,
+        help="Seconds between two looks into each running workspace whether its GPUs are still there; 0: never.",
+    ).tag(config=True)
+    probe_interval = Float(
+        30.0, min=1.0, help="Seconds for which an answer of another machine about its GPUs is good."
+    ).tag(config=True)
+
+
 class ProxyConfig(Configurable):
     """How workspaces are reached."""
 

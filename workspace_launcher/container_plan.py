@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .config import WorkspaceConfig
 from .engine.base import Engine
-from .engine_models import ContainerSpec, Mount, NetworkJoin, PublishedPort, Tmpfs
+from .engine_models import ContainerSpec, GpuGrant, Mount, NetworkJoin, PublishedPort, Tmpfs
 from .errors import InvalidRequest
 from .labels import WorkspaceRecord
 from .launch_directory import MOUNT_POINT, Account
@@ -100,8 +100,6 @@ class ContainerPlanner:
         for what, size in (("memory", request.memory), ("shm_size", request.shm_size)):
             if size is not None and size > limits.memory:
                 raise InvalidRequest(f"{what!r} may be at most {format_size(limits.memory)} here.", reason="over_limit")
-        if request.gpus not in (None, 0, "all"):
-            raise InvalidRequest("This server has no GPU to give: leave 'gpus' out.", reason="no_gpu")
         self._check_ports(request)
         if self.config.port in request.ports:
             raise InvalidRequest(
@@ -158,8 +156,9 @@ class ContainerPlanner:
         *,
         volumes: tuple[Mount, ...] = (),
         joins: tuple[NetworkJoin, ...] = (),
+        gpus: GpuGrant | None = None,
     ) -> ContainerSpec:
-        """Return the container of a checked request, with the volumes and further networks that were found for it."""
+        """Return the container of a checked request, with the volumes, further networks and GPUs that were found for it."""
         config = self.config
         mounts, covers = self._mounts(record, launch_directory)
         memory = request.memory or (parse_size(config.memory, "memory") if config.memory else None)
@@ -191,6 +190,7 @@ class ContainerPlanner:
             capabilities=ROOT_CAPABILITIES if config.allow_root else (),
             no_new_privileges=not config.allow_root,
             stop_timeout=config.stop_timeout,
+            gpus=gpus,
         )
 
     def _mounts(self, record: WorkspaceRecord, launch_directory: Path) -> tuple[tuple[Mount, ...], tuple[Tmpfs, ...]]:

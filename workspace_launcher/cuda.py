@@ -46,6 +46,15 @@ _OLDEST_DRIVERS = """
     11 450.80.02
 """
 
+# The least compute capability of a GPU for which a major version of CUDA still has code (its release notes, "Deprecated
+# architectures").
+_LEAST_CAPABILITIES = """
+    13 7.5
+    12 5.0
+    11 3.5
+    10 3.0
+"""
+
 _COMPARE = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -70,6 +79,7 @@ def _known(text: str) -> Version:
 
 DRIVER_OF_CUDA = _table(_DRIVERS)
 OLDEST_DRIVER_OF_MAJOR = _table(_OLDEST_DRIVERS)
+LEAST_CAPABILITY_OF_MAJOR = _table(_LEAST_CAPABILITIES)
 
 
 def cuda_of_driver(driver: Version) -> Version | None:
@@ -109,6 +119,15 @@ def unmet(environment: Mapping[str, str], driver: Version, cuda: Version | None 
         if alternatives and not any(_met(alternative, driver, judged) for alternative in alternatives):
             return f"It needs {alternatives[0]}; driver {driver} has CUDA {has or 'older than 10'}.{_advice(alternatives[0])}"
     return None
+
+
+def unmet_capability(environment: Mapping[str, str], capability: str | None) -> str | None:
+    """Return why an image cannot use a GPU of a compute capability, in a sentence; ``None`` if it can, or nothing is known."""
+    wanted, has = parse_version(environment.get("CUDA_VERSION", "")), parse_version(capability or "")
+    least = LEAST_CAPABILITY_OF_MAJOR.get(Version(wanted.numbers[:1])) if wanted else None
+    if has is None or least is None or has >= least:
+        return None
+    return f"The image's CUDA {wanted} needs a GPU of compute capability {least} or newer; this one has {has}."
 
 
 def _unmet_version(wanted: Version | None, driver: Version) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Literal, NamedTuple
 
 
@@ -21,6 +22,52 @@ class EngineInfo:
     runtimes: tuple[str, ...]
     root_directory: str = ""
     operating_system: str = ""
+    cdi_devices: tuple[str, ...] = ()
+    """Devices that it gives by CDI, as ``nvidia.com/gpu=GPU-…``; engines before 28 do not tell."""
+
+
+class GpuWay(str, Enum):
+    """How an engine gives GPUs to a container."""
+
+    CDI = "cdi"
+    """Devices of the Container Device Interface, ``nvidia.com/gpu=<uuid>``."""
+    RUNTIME = "runtime"
+    """The OCI runtime ``nvidia``, which goes by ``NVIDIA_VISIBLE_DEVICES``."""
+    REQUESTS = "requests"
+    """Device requests, as those of ``docker run --gpus``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuGrant:
+    """The GPUs that a container gets, by UUID, and how.
+
+    ``capabilities`` are the driver's parts that it may use, ``nodes`` the device files that are named besides.
+    """
+
+    uuids: tuple[str, ...]
+    way: GpuWay
+    capabilities: str = "compute,utility"
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name that one alone can have, and what its holder has written on it."""
+
+    name: str
+    labels: Mapping[str, str]
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRow:
+    """What an engine tells of many containers in one answer."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    status: str
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +138,7 @@ class ContainerSpec:
     """All that decides a container. What is not named here cannot be asked of the engine.
 
     ``capabilities`` are those kept after dropping all; ``memory`` is also the limit with swap, so there is no swap.
-    ``device_requests`` etc. for GPUs come with their issue.
+    ``gpus`` are all that it gets, whatever its image says: ``None`` is none.
     """
 
     name: str
@@ -120,6 +167,7 @@ class ContainerSpec:
     log_max_size: str = "10m"
     log_max_files: int = 2
     stop_timeout: int = 5
+    gpus: GpuGrant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@
      |    +-- NameTaken
      |    +-- Busy
      |    +-- SecretsFound         a commit would store what seems to be secrets
+     |    +-- NoGpuFree          others have the GPUs
      +-- WorkspaceStopped          it is there, but does not run
      +-- QuotaExceeded
      +-- WorkspaceUnreachable      it runs, but cannot be connected to
@@ -109,6 +110,12 @@ class SecretsFound(Conflict):
     """A commit would store files that seem to hold secrets, and nobody has decided on them: ``details["secrets"]``."""
 
     reason = "secrets_found"
+
+
+class NoGpuFree(Conflict):
+    """Others have the GPUs that were asked for."""
+
+    reason = "no_gpu_free"
 
 
 class WorkspaceStopped(LauncherError):

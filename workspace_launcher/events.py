@@ -7,7 +7,7 @@ first, so nothing is lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,8 +51,15 @@ class EventStream:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        self.heard: Callable[[str, Any], None] = lambda kind, data: None
+        """Called with all that is published for more than one reader."""
 
-    def publish(self, kind: str, data: Any, *, owner: str | None = None) -> None:
+    @property
+    def readers(self) -> set[Owner]:
+        """Who reads at present."""
+        return {subscription.owner for subscription in self._subscriptions if not subscription.ended}
+
+    def publish(self, kind: str, data: Any, *, owner: str | None = None, to: Owner | None = None) -> None:
         """Tell all who may know.
 
         Parameters
@@ -63,9 +70,13 @@ class EventStream:
             A model or JSON.
         owner
             Whose it is; ``None`` for what concerns everybody.
+        to
+            Who alone is told, because others see it otherwise.
         """
+        if to is None:
+            self.heard(kind, data)
         for subscription in list(self._subscriptions):
-            if not subscription.may_see(owner) or subscription.ended:
+            if not subscription.may_see(owner) or subscription.ended or to not in (None, subscription.owner):
                 continue
             if subscription.queue.full():
                 subscription.end()

@@ -13,12 +13,17 @@ from jupyter_server.extension.application import ExtensionApp
 from .building import BuildManager, ImageBuilder
 from .commit_marks import CommitMarks
 from .committing import CommitManager
-from .config import EngineConfig, ProxyConfig, WorkspaceConfig
+from .config import EngineConfig, GpuConfig, ProxyConfig, WorkspaceConfig
 from .container_plan import ContainerPlanner
 from .doctor import Doctor
 from .engine.base import Engine
 from .engine_models import Container
 from .events import EventStream
+from .gpus import GpuManager
+from .gpus.inventory import Inventory
+from .gpus.leases import Leases
+from .gpus.news import GpuNews
+from .gpus.watchdog import Watchdog
 from .handlers.proxy import install
 from .identity import Owners
 from .image_packages import ImagePackages
@@ -26,6 +31,7 @@ from .images import Catalogue
 from .launch_directory import Account, LaunchDirectories
 from .launching import Launcher
 from .lineage import Lineage
+from .metrics import Metrics
 from .models import WorkspaceState
 from .networks import NetworkManager
 from .offers import Offers
@@ -71,7 +77,7 @@ class WorkspaceLauncherApp(ExtensionApp):
 
     name = "workspace_launcher"
     load_other_extensions = True
-    classes = [EngineConfig, WorkspaceConfig, ProxyConfig]
+    classes = [EngineConfig, WorkspaceConfig, ProxyConfig, GpuConfig]
 
     services: Services
 
@@ -94,12 +100,23 @@ class WorkspaceLauncherApp(ExtensionApp):
             secrets=secrets,
             account=Account.current(),
         )
+        gpu_config = GpuConfig(parent=self)
+        gpus = GpuManager(
+            engine,
+            view,
+            Inventory(engine, gpu_config, image=config.image, log=self.log),
+            Leases(engine, share=gpu_config.share, log=self.log),
+            gpu_config,
+            is_ours=directories.has,
+            log=self.log,
+        )
+        watchdog = Watchdog(engine, view, interval=gpu_config.watch_interval, is_ours=directories.has, log=self.log)
         offers = Offers(config, self.log)
-        images = Catalogue(engine, offers, port=config.port)
+        images = Catalogue(engine, offers, port=config.port, engine_driver=gpus.driver)
         volumes = VolumeManager(engine, view, config, secrets=secrets)
         networks, own_networks = NetworkManager(engine, view), OwnerNetworks(engine, view)
         marks = CommitMarks(directories)
-        starter = Starter(engine, view, directories, own_networks, config, self.log)
+        starter = Starter(engine, view, directories, own_networks, gpus, config, self.log)
         upkeep = Upkeep(engine, view, starter, directories, own_networks, marks, log=self.log)
         launcher = Launcher(
             engine,
@@ -112,9 +129,10 @@ class WorkspaceLauncherApp(ExtensionApp):
             images,
             volumes,
             networks,
+            gpus,
             base_url=server.base_url,
         )
-        workspaces = WorkspaceManager(engine, view, launcher, upkeep, planner, marks, base_url=server.base_url)
+        workspaces = WorkspaceManager(engine, view, launcher, upkeep, planner, marks, gpus, base_url=server.base_url)
         proxy = Proxy(
             server.cookie_secret,
             connect_timeout=proxy_config.connect_timeout,
@@ -128,10 +146,13 @@ class WorkspaceLauncherApp(ExtensionApp):
         def changed(entry: Entry) -> None:
             if entry.state not in (WorkspaceState.RUNNING, WorkspaceState.STARTING):
                 proxy.revoke(entry.record.id)
+            gpus.changed(entry)
+            watchdog.changed(entry)
             events.publish("workspace", workspaces.shown(entry), owner=entry.record.owner)
 
         def removed(entry: Entry) -> None:
             proxy.revoke(entry.record.id)
+            gpus.removed(entry)
             gone = {"owner": entry.record.owner, "name": entry.record.name, "id": entry.record.id}
             events.publish("workspace-removed", gone, owner=entry.record.owner)
 
@@ -170,6 +191,9 @@ class WorkspaceLauncherApp(ExtensionApp):
             return await rollbacks.recover(found)
 
         watch.recover, watch.on_images = recover, snapshots.news.images_changed
+        watch.on_engine = gpus.engine_is_there
+        metrics = Metrics(view, gpus)
+        events.heard = metrics.heard
         self.services = Services(
             owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
             engine=engine,
@@ -189,6 +213,10 @@ class WorkspaceLauncherApp(ExtensionApp):
             registries=RegistryManager(engine, images, operations, config, data_directory=data),
             volumes=volumes,
             networks=networks,
+            gpus=gpus,
+            gpu_watchdog=watchdog,
+            metrics=metrics,
+            gpu_news=GpuNews(gpus, view, events, interval=gpu_config.sample_interval, log=self.log),
             pruner=Pruner(workspaces, volumes, networks, images, snapshots),
             operations=operations,
             events=events,
@@ -206,6 +234,7 @@ class WorkspaceLauncherApp(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         self.services.watch.start()
+        self.services.metrics.start()
         # What a server has loaded stays: without this, each full collection looks through all of it, and for its tens of
         # milliseconds no byte passes the proxy.
         serverapp.io_loop.add_callback(gc.freeze)
@@ -214,10 +243,14 @@ class WorkspaceLauncherApp(ExtensionApp):
         """Stop what runs in the background; workspaces go on."""
         services = self.services
         services.events.close()
+        services.metrics.close()
         await services.watch.close()
         await services.snapshots.news.close()
         await services.packages.close()
         await services.operations.close()
         await services.workspaces.close()
+        await services.gpu_watchdog.close()
+        await services.gpu_news.close()
+        await services.gpus.close()
         await services.proxy.close()
         await services.engine.close()

@@ -26,7 +26,8 @@ _STARTS_LAB = re.compile(r"jupyter|start-(lab|notebook|singleuser)")
 class Catalogue:
     """The default image, those of the settings, and each owner's snapshots.
 
-    ``driver`` tells which NVIDIA driver this machine has; it is called in each question and must not block.
+    ``driver`` tells which NVIDIA driver this machine has, ``engine_driver`` which one the engine's, and its CUDA, as far as is
+    known; both are called in each question and must not block.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Catalogue:
         *,
         port: int,
         driver: Callable[[], Version | None] = driver_version,
+        engine_driver: Callable[[], tuple[Version, Version | None] | None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._offers = offers
         self._port = port
         self._driver = driver
+        self._engine_driver = engine_driver
 
     def offers(self, reference: str) -> bool:
         """Return whether everybody may launch from an image."""
@@ -130,9 +133,22 @@ class Catalogue:
 
     def _unfit(self, image: Image) -> str | None:
         """Return why an image's CUDA does not go with the driver. Where there is none, it runs without a GPU."""
+        if known := self._engine_driver():
+            return cuda.unmet(image.environment, *known)
         # Of another machine's driver nothing is known here.
         driver = self._driver() if self._engine.is_local else None
         return cuda.unmet(image.environment, driver) if driver else None
+
+    async def _others_that_fit(self) -> str:
+        """Name the images with CUDA that everybody may launch from and that go with the driver, in a sentence, if there are any."""
+        offered = self._offers.all()
+        fitting = [
+            tag
+            for image in await self._engine.list_images()
+            for tag in image.tags
+            if tag in offered and _cuda(image) and not self.problems_of(image)
+        ]
+        return f" These go with it: {', '.join(sorted(fitting))}." if fitting else ""
 
     def faults_of(self, image: Image) -> tuple[str, ...]:
         """Return why an image could be launched on no machine, a sentence each."""
@@ -155,8 +171,8 @@ class Catalogue:
         except InvalidRequest:
             return None
 
-    async def check_launchable(self, owner: str, reference: str) -> None:
-        """Refuse an image that is not offered to an owner, is not there, or has a problem.
+    async def check_launchable(self, owner: str, reference: str) -> Image:
+        """Return an image; refuse one that is not offered to an owner, is not there, or has a problem.
 
         Raises
         ------
@@ -183,7 +199,11 @@ class Catalogue:
             raise InvalidRequest(f"The image {reference!r} cannot be launched. {faults[0]}", reason="unsafe_image")
         unfit = self._unfit(image)
         if unfit:
-            raise InvalidRequest(f"The image {reference!r} cannot be launched. {unfit}", reason="driver_too_old")
+            raise InvalidRequest(
+                f"The image {reference!r} cannot be launched. {unfit}{await self._others_that_fit()}",
+                reason="driver_too_old",
+            )
+        return image
 
     # What an owner does with images.
 

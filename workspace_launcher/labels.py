@@ -26,6 +26,14 @@ IDEMPOTENCY = PREFIX + "idempotency"
 AUTO_REMOVE = PREFIX + "auto-remove"
 PORT = PREFIX + "port"
 ROLLBACK = PREFIX + "rollback"
+GPUS = PREFIX + "gpus"
+GPU_WISH = PREFIX + "gpu.wish"
+GPU_ASKED = PREFIX + "gpu.asked"
+GPU_SERVER = PREFIX + "gpu.server"
+
+CLAIM_GPU = PREFIX + "claim.gpu"
+CLAIM_ID = PREFIX + "claim.id"
+CLAIM_SERVER = PREFIX + "claim.server"
 
 VOLUME = PREFIX + "volume"
 VOLUME_OWNER = PREFIX + "volume.owner"
@@ -59,6 +67,14 @@ class WorkspaceRecord:
     port: int
     idempotency: str = ""
     auto_remove: bool = False
+    gpus: tuple[str, ...] = ()
+    """UUIDs of the GPUs that its container has when it runs; none while it waits for them."""
+    gpu_wish: str = ""
+    """The GPUs that were asked for: a number, ``all``, or UUIDs with commas between; empty for none."""
+    gpu_asked: str = ""
+    """When it began to wait for them, in nanoseconds since 1970; empty where it does not wait for what others have."""
+    gpu_server: str = ""
+    """The server that waits for it, see :mod:`workspace_launcher.gpus.servers`."""
 
     def labels(self) -> dict[str, str]:
         """Return the labels of the container. The name is the container's own, which can change."""
@@ -70,6 +86,10 @@ class WorkspaceRecord:
             PORT: str(self.port),
             IDEMPOTENCY: self.idempotency,
             AUTO_REMOVE: "1" if self.auto_remove else "",
+            GPUS: ",".join(self.gpus),
+            GPU_WISH: self.gpu_wish,
+            GPU_ASKED: self.gpu_asked,
+            GPU_SERVER: self.gpu_server,
         }
 
 
@@ -90,6 +110,10 @@ def record_of(container: Container) -> WorkspaceRecord | None:
         port=int(port) if port.isdigit() else 8888,
         idempotency=labels.get(IDEMPOTENCY, ""),
         auto_remove=labels.get(AUTO_REMOVE) == "1",
+        gpus=tuple(filter(None, labels.get(GPUS, "").split(","))),
+        gpu_wish=labels.get(GPU_WISH, ""),
+        gpu_asked=labels.get(GPU_ASKED, ""),
+        gpu_server=labels.get(GPU_SERVER, ""),
     )
 
 

@@ -55,6 +55,10 @@ class LaunchDirectories:
         """Return a workspace's directory, there or not."""
         return self.root / identifier
 
+    def has(self, identifier: str) -> bool:
+        """Whether a workspace's directory is here: then it is one of ours, and not of another server's."""
+        return self.path(identifier).is_dir()
+
     def create(self, identifier: str, *, account: Account, home: str, server: dict[str, object]) -> Path:
         """Write a workspace's directory.
 

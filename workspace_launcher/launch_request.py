@@ -20,6 +20,7 @@ KEYS = (
     "name",
     "image",
     "gpus",
+    "gpu_wait",
     "cpus",
     "memory",
     "shm_size",
@@ -50,6 +51,9 @@ RESERVED_PLACES = (
     "/lib",
     "/lib64",
     "/boot",
+    # NVIDIA's runtime can be set to take mounts at these places for requests of GPUs.
+    "/run/nvidia-container-devices",
+    "/var/run/nvidia-container-devices",
 )
 _BIND = re.compile(r"(?:/[A-Za-z0-9._+@~ -]+)+", re.ASCII)
 _HOST_NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -74,6 +78,7 @@ def parse_launch_request(body: Mapping[str, Any]) -> LaunchRequest:
         name=checked_workspace_name(given["name"]) if "name" in given else None,
         image=_image(given["image"]) if "image" in given else None,
         gpus=_gpus(given["gpus"]) if "gpus" in given else None,
+        gpu_wait=_boolean(given.get("gpu_wait", False), "gpu_wait"),
         cpus=_cpus(given["cpus"]) if "cpus" in given else None,
         memory=_size(given["memory"], "memory", SMALLEST_MEMORY) if "memory" in given else None,
         shm_size=_size(given["shm_size"], "shm_size", 1 << 20) if "shm_size" in given else None,
@@ -99,7 +104,7 @@ def _gpus(value: object) -> int | str | tuple[str, ...]:
     if value == "all":
         return "all"
     if isinstance(value, list) and value and all(isinstance(item, str) and item for item in value):
-        return tuple(value)
+        return tuple(dict.fromkeys(value))
     raise InvalidRequest("'gpus' must be a number from 0 to 64, 'all', or a list of GPU UUIDs.")
 
 

@@ -9,7 +9,8 @@ import time
 from . import errors, names
 from .container_plan import ContainerPlanner
 from .engine.base import Engine
-from .engine_models import Container, ContainerSpec
+from .engine_models import Container, ContainerSpec, Image
+from .gpus import GpuManager
 from .images import Catalogue
 from .labels import WorkspaceRecord, idempotency_digest
 from .launch_directory import LaunchDirectories
@@ -38,6 +39,7 @@ class Launcher:
         images: Catalogue,
         volumes: VolumeManager,
         networks: NetworkManager,
+        gpus: GpuManager,
         *,
         base_url: str,
     ) -> None:
@@ -51,6 +53,7 @@ class Launcher:
         self._images = images
         self._volumes = volumes
         self._networks = networks
+        self._gpus = gpus
         self._base_url = base_url
         self._launches: dict[str, asyncio.Future[Entry]] = {}
 
@@ -81,7 +84,7 @@ class Launcher:
     async def _create(self, owner: str, request: LaunchRequest, key: str) -> Entry:
         begun = time.monotonic()
         reference = request.image or self._planner.config.image
-        request = with_defaults(request, self._images.launch_defaults(reference), gpus=self._planner.limits.gpus)
+        request = with_defaults(request, self._images.launch_defaults(reference), gpus=self._gpus.count)
         self._planner.check(request)
         config = self._planner.config
         mine = self._view.of_owner(owner)
@@ -103,7 +106,8 @@ class Launcher:
         entry = Entry(record, message="Checking the request")
         self._view.add(entry)
         try:
-            await self._images.check_launchable(owner, reference)
+            image = await self._images.check_launchable(owner, reference)
+            record = await self._with_gpus(entry, request, image)
             directory = await asyncio.to_thread(
                 self._directories.create,
                 record.id,
@@ -117,6 +121,7 @@ class Launcher:
                 directory,
                 volumes=await self._volumes.mounts(owner, request),
                 joins=await self._networks.joins(owner, name, request),
+                gpus=self._gpus.grant(record.gpus),
             )
         except BaseException:
             self._view.remove(entry)
@@ -131,6 +136,15 @@ class Launcher:
         self._starter.step(entry, begun, "Created the container", "Starting the container")
         self._upkeep.bring_up(entry, launch=True, begun=begun)
         return entry
+
+    async def _with_gpus(self, entry: Entry, request: LaunchRequest, image: Image) -> WorkspaceRecord:
+        """Take the GPUs that are asked for, and return the record that names them."""
+        wish, wait = request.gpus, request.gpu_wait
+        if wish in (None, 0):
+            return entry.record
+        uuids = await self._gpus.ask(entry.record.id, wish, image, wait=wait)
+        entry.record = self._gpus.marked(entry.record, uuids, wish, wait=wait)
+        return entry.record
 
     async def make_container(self, spec: ContainerSpec, owner: str) -> Container:
         """Make a container on its owner's network; if it cannot be looked at either, it does not stay."""

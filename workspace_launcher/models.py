@@ -75,6 +75,10 @@ class Workspace:
     started: datetime | None = None
     last_activity: datetime | None = None
     steps: tuple[Step, ...] = ()
+    gpu_queue: int | None = None
+    """Its place among those that wait for GPUs, from 1; ``None`` where it does not wait."""
+    gpu_fault: str = ""
+    """What is wrong with its GPUs while it runs, and what helps, in sentences."""
 
     @functools.cached_property
     def as_json(self) -> dict[str, Any]:
@@ -108,6 +112,8 @@ class LaunchRequest:
     links: Mapping[str, str] = field(default_factory=dict)
     """Workspace of the same owner to the host name that it is to have."""
     auto_remove: bool = False
+    gpu_wait: bool = False
+    """Whether to wait for GPUs that others have."""
 
     def filled(self, other: LaunchRequest, names: Iterable[str]) -> LaunchRequest:
         """Return it with those of these values that it lacks taken from another."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from . import engine_models, models, snapshot_models
+from . import engine_models, gpu_models, models, snapshot_models
 from .launch_request import KEYS
 from .pruning import KINDS as KINDS_TO_PRUNE
 from .version import __version__
@@ -36,13 +36,15 @@ SCHEMAS = (
     models.Unused,
     engine_models.Login,
     models.Finding,
+    gpu_models.GpuRow,
+    gpu_models.GpuLease,
 )
 
 # path, method, summary, body schema, answer's status and schema.
 _W = "/workspaces/{owner}/{name}"
 CALLS: tuple[tuple[str, str, str, str | None, int, str | None], ...] = (
     ("/info", "get", "About this server and its engine", None, 200, None),
-    ("/gpus", "get", "The GPUs", None, 200, None),
+    ("/gpus", "get", "The GPUs, and who has them", None, 200, "[GpuRow]"),
     ("/doctor", "get", "What may keep workspaces from launching here, for administrators", None, 200, "[Finding]"),
     ("/images", "get", "What can be launched from", None, 200, "[CatalogueImage]"),
     ("/images/build", "post", "Build an image, and what it stands on", "Build", 202, "Operation"),

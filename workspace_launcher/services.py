@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from .doctor import Doctor
     from .engine.base import Engine
     from .events import EventStream
+    from .gpus import GpuManager
+    from .gpus.news import GpuNews
+    from .gpus.watchdog import Watchdog
     from .identity import Owners
     from .image_packages import ImagePackages
     from .images import Catalogue
     from .lineage import Lineage
+    from .metrics import Metrics
     from .networks import NetworkManager
     from .operations import Operations
     from .previews import Previews
@@ -54,6 +58,10 @@ class Services:
     registries: RegistryManager
     volumes: VolumeManager
     networks: NetworkManager
+    gpus: GpuManager
+    gpu_news: GpuNews
+    gpu_watchdog: Watchdog
+    metrics: Metrics
     pruner: Pruner
     operations: Operations
     events: EventStream

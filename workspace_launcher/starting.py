@@ -12,6 +12,7 @@ from .config import WorkspaceConfig
 from .engine.base import Engine
 from .engine_models import Container
 from .errors import LauncherError, NotFound, WorkspaceUnreachable
+from .gpus import GpuManager
 from .launch_directory import MOUNT_POINT, LaunchDirectories, read_token
 from .models import Endpoint, Step
 from .owner_networks import OwnerNetworks
@@ -30,6 +31,7 @@ class Starter:
         view: WorkspaceView,
         directories: LaunchDirectories,
         networks: OwnerNetworks,
+        gpus: GpuManager,
         config: WorkspaceConfig,
         log: logging.Logger,
     ) -> None:
@@ -37,6 +39,7 @@ class Starter:
         self._view = view
         self._directories = directories
         self._networks = networks
+        self._gpus = gpus
         self._config = config
         self._log = log
         self._session: aiohttp.ClientSession | None = None
@@ -61,6 +64,8 @@ class Starter:
             It does not; the message has the container's last lines where it ended by itself.
         """
         container = entry.container
+        if container is not None and container.status not in ("running", "restarting"):
+            container = await self._gpus.before_start(entry)
         if container is None:
             raise WorkspaceUnreachable("The workspace has no container.")
         if container.status == "created" and not self._engine.shares_file_system:
@@ -68,6 +73,7 @@ class Starter:
             await self._engine.fill_volume(container.id, MOUNT_POINT, directory=directory)
         if container.status not in ("running", "restarting"):
             await self._start(container, entry.record.owner)
+            await self._gpus.after_start(entry)
             self.step(entry, begun, "Started the container", "Waiting for JupyterLab")
         await self.await_ready(entry, begun=begun)
 

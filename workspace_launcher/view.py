@@ -23,6 +23,9 @@ ENDED = ("exited", "dead")
 CLEAN_EXITS = (0, 130, 137, 143)
 """Exit codes of a lab that was stopped: by itself, SIGINT, SIGKILL, SIGTERM."""
 
+HOLDING = (WorkspaceState.STARTING, WorkspaceState.RUNNING, WorkspaceState.PAUSED, WorkspaceState.STOPPING)
+"""States in which a workspace has its GPUs; else it has given them back."""
+
 
 class Phase(Enum):
     """What this server is doing to a workspace."""
@@ -55,6 +58,10 @@ class Entry:
     endpoint: Endpoint | None = None
     created: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     last_activity: datetime | None = None
+    gpu_queue: int | None = None
+    """Its place among those that wait for GPUs."""
+    gpu_fault: str = ""
+    """What is wrong with its GPUs while it runs."""
 
     def __setattr__(self, name: str, value: object) -> None:
         # What was shown of it is kept until anything about it changes: there may be hundreds in a list.
@@ -105,6 +112,7 @@ class Entry:
             message=self.failure or self.message,
             url=f"{root_url}workspace/{self.record.owner}/{self.record.name}/",
             image=self.record.image,
+            gpus=self.record.gpus if self.state in HOLDING else (),
             cpus=container.cpus if container else None,
             memory=container.memory if container else None,
             shm_size=container.shm_size if container else None,
@@ -118,6 +126,8 @@ class Entry:
             started=container.started if container and self.state is not WorkspaceState.STARTING else None,
             last_activity=self.last_activity,
             steps=self.steps,
+            gpu_queue=self.gpu_queue,
+            gpu_fault=self.gpu_fault,
         )
 
 
@@ -214,9 +224,9 @@ class WorkspaceView:
             return entry
         if entry.record.name != record.name:
             self.rename(entry, record.name)
-        if entry.record.image != record.image:
-            # It was rolled back, perhaps by another server.
-            entry.record = dataclasses.replace(entry.record, image=record.image)
+        if (entry.record.image, entry.record.gpus) != (record.image, record.gpus):
+            # It was rolled back, perhaps by another server, or has got its GPUs.
+            entry.record = dataclasses.replace(entry.record, image=record.image, gpus=record.gpus)
         before, entry.container = entry.container, container
         started_anew = before is None or before.started != container.started
         if started_anew or container.status not in ("running", "paused"):

@@ -49,6 +49,8 @@ class EngineWatch:
         """Given all containers with an ID, mends what was left half done and returns those that are there then."""
         self.on_images: Callable[[], None] = lambda: None
         """Called when there may be other images than before."""
+        self.on_engine: Callable[[], Awaitable[None]] = _nothing
+        """Called when the engine has been seen, at the start and whenever it was away."""
         self.reachable = False
         self.message = "The container engine has not been asked yet."
 
@@ -107,8 +109,12 @@ class EngineWatch:
                 self._upkeep.gone(entry)
         for container in containers:
             self._show(container)
+        self._upkeep.spawn(self._engine_is_there(), "looking at the engine's GPUs")
         await self._upkeep.take_over(container.labels[labels.ID] for container in containers)
         self.on_images()
+
+    async def _engine_is_there(self) -> None:
+        await self.on_engine()
 
     def _show(self, container: Container) -> None:
         entry = self._view.observe(container)
@@ -143,6 +149,10 @@ class EngineWatch:
         except LauncherError as error:
             # It is gone already, or the engine cannot say now what it is.
             self._log.debug("Looking at %s after %s: %s", event.id[:12], event.action, error.message)
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def _as_they_are(containers: list[Container]) -> list[Container]:

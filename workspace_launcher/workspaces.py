@@ -10,6 +10,7 @@ from . import errors, names
 from .commit_marks import CommitMarks
 from .container_plan import ContainerPlanner
 from .engine.base import Engine
+from .gpus import GpuManager
 from .launching import Launcher
 from .models import Endpoint, LaunchRequest, Workspace, WorkspaceState
 from .upkeep import Upkeep
@@ -27,6 +28,7 @@ class WorkspaceManager:
         upkeep: Upkeep,
         planner: ContainerPlanner,
         marks: CommitMarks,
+        gpus: GpuManager,
         *,
         base_url: str,
     ) -> None:
@@ -35,6 +37,7 @@ class WorkspaceManager:
         self._launcher = launcher
         self._upkeep = upkeep
         self._marks = marks
+        self._gpus = gpus
         self.planner = planner
         self.base_url = base_url
 
@@ -98,6 +101,11 @@ class WorkspaceManager:
         if entry.container is None or entry.discarded:
             raise errors.Conflict(f"The launch of {name!r} failed: remove it and launch it again.", reason="failed")
         self._claim(entry, Phase.STARTING)
+        try:
+            await self._gpus.ask_again(entry)
+        except BaseException:
+            entry.phase = Phase.IDLE
+            raise
         entry.failure, entry.steps = "", ()
         self._upkeep.bring_up(entry, launch=False)
         self._view.changed(entry)
@@ -123,9 +131,10 @@ class WorkspaceManager:
         return self.shown(entry)
 
     async def restart(self, owner: str, name: str) -> Workspace:
-        """Stop and start a workspace."""
-        await self.stop(owner, name)
-        return await self.start(owner, name)
+        """Stop and start a workspace, which keeps its GPUs meanwhile."""
+        with self._gpus.kept(self.workspace_id(owner, name)):
+            await self.stop(owner, name)
+            return await self.start(owner, name)
 
     async def pause(self, owner: str, name: str) -> Workspace:
         """Freeze a running workspace."""

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.contract import fake_programs
-from workspace_launcher.engine_models import Container, ContainerSpec, EngineEvent, Image, PathChange, PublishedPort
+from workspace_launcher.engine_models import (
+    Container,
+    ContainerRow,
+    ContainerSpec,
+    EngineEvent,
+    ExecResult,
+    Image,
+    PathChange,
+    PublishedPort,
+)
 from workspace_launcher.errors import Conflict, EngineError, LauncherError
 from workspace_launcher.launch_directory import MOUNT_POINT
 
@@ -50,6 +59,8 @@ class FakeContainer:
         self.moved = asyncio.Event()
         """Set, and made anew, when there is output or it ends."""
         self.thawed = asyncio.Event()
+        self.gpus_told: ExecResult | None = None
+        """What nvidia-smi says in it, where that is not what it was given."""
         self.committing = False
         self.changes: list[PathChange] = []
         self.written = 0
@@ -79,6 +90,10 @@ class FakeContainer:
             shm_size=spec.shm_size or DEFAULT_SHM_SIZE,
             mounts=spec.mounts,
         )
+
+    def row(self) -> ContainerRow:
+        """Return it as an engine lists it."""
+        return ContainerRow(self.id, self.name, dict(self.labels), self.status, self.created)
 
     def touch(self, path: str) -> None:
         """Make a file."""

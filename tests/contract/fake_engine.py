@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.contract import fake_archives, fake_programs
+from tests.contract.fake_container import now
 from tests.contract.fake_host import FakeHost, matches
 from tests.contract.fake_registry import FakeCredentialStore
 from tests.contract.faults import Faults
@@ -21,7 +22,9 @@ from workspace_launcher.engine.credential_store import CredentialStore
 from workspace_launcher.engine.image_store import Admit, ProgressCallback, Taken
 from workspace_launcher.engine.layers import checked_exclusions
 from workspace_launcher.engine_models import (
+    Claim,
     Container,
+    ContainerRow,
     ContainerSpec,
     ContainerStats,
     Credentials,
@@ -29,6 +32,7 @@ from workspace_launcher.engine_models import (
     EngineInfo,
     ExecResult,
     FoundImage,
+    GpuGrant,
     Image,
     Network,
     NetworkJoin,
@@ -102,8 +106,9 @@ class FakeEngine(Engine):
                     host.remove(one, force=True)
 
     async def info(self) -> EngineInfo:
-        async with self._call("info"):
-            return EngineInfo("fake", "1.0", "1.0", ("runc",), "/nowhere", "memory")
+        async with self._call("info") as host:
+            runtimes = ("nvidia", "runc") if host.gpus else ("runc",)
+            return EngineInfo("fake", "1.0", "1.0", runtimes, "/nowhere", "memory")
 
     async def free_space(self) -> int | None:
         async with self._call("free_space") as host:
@@ -114,6 +119,10 @@ class FakeEngine(Engine):
     async def list_containers(self, *, label: str) -> list[Container]:
         async with self._call("list_containers") as host:
             return [one.seen() for one in host.containers.values() if matches(one.labels, label)]
+
+    async def list_rows(self, *, label: str) -> list[ContainerRow]:
+        async with self._call("list_rows") as host:
+            return [one.row() for one in host.containers.values() if matches(one.labels, label)]
 
     async def inspect_container(self, container: str) -> Container:
         async with self._call("inspect_container") as host:
@@ -206,6 +215,8 @@ class FakeEngine(Engine):
             if command[0] == "touch":
                 found.touch(command[1])
                 return ExecResult(0, b"")
+            if command[0] == "nvidia-smi" and found.spec.gpus:
+                return found.gpus_told or host.gpus_told(found.spec.gpus)
             if command[0] not in fake_programs.PROGRAMS:
                 return ExecResult(126, f'exec: "{command[0]}": executable file not found'.encode())
             return await _run(command, {**found.environment, **(environment or {})}, timeout, output_limit)
@@ -228,9 +239,12 @@ class FakeEngine(Engine):
         memory: int = 2 << 30,
         timeout: float = 60.0,
         output_limit: int = 1 << 20,
+        gpus: GpuGrant | None = None,
     ) -> ExecResult:
         async with self._call("run_once") as host:
             found = host.images.find(image)
+            if gpus is not None:
+                return host.gpus_told(gpus)
             if command[0] not in fake_programs.PROGRAMS:
                 raise EngineError(f"exec: {command[0]}: no such file", reason="command_not_found")
             return await _run(command, {**found.environment, **(environment or {})}, timeout, output_limit)
@@ -271,6 +285,18 @@ class FakeEngine(Engine):
     async def remove_volume(self, name: str) -> None:
         async with self._call("remove_volume") as host:
             host.remove_volume(name)
+
+    async def claim(self, name: str, *, labels: Mapping[str, str]) -> Mapping[str, str]:
+        async with self._call("claim") as host:
+            return host.claims.setdefault(name, Claim(name, dict(labels), now())).labels
+
+    async def list_claims(self, *, label: str) -> list[Claim]:
+        async with self._call("list_claims") as host:
+            return [claim for claim in host.claims.values() if matches(claim.labels, label)]
+
+    async def release_claim(self, name: str) -> None:
+        async with self._call("release_claim") as host:
+            host.claims.pop(name, None)
 
     # Images.
 

@@ -14,7 +14,17 @@ from pathlib import Path
 from tests.contract.fake_container import FakeContainer, now
 from tests.contract.fake_images import FakeImages
 from tests.contract.fake_registry import FakeRegistry
-from workspace_launcher.engine_models import ContainerSpec, EngineEvent, Image, Network, NetworkJoin, Volume
+from workspace_launcher.engine_models import (
+    Claim,
+    ContainerSpec,
+    EngineEvent,
+    ExecResult,
+    GpuGrant,
+    Image,
+    Network,
+    NetworkJoin,
+    Volume,
+)
 from workspace_launcher.errors import Conflict, EngineError, EngineUnavailable, LauncherError, NameTaken, NotFound
 
 
@@ -27,6 +37,12 @@ class FakeHost:
         self.networks: dict[str, Mapping[str, str]] = {}
         """Names and labels."""
         self.volumes: dict[str, Volume] = {}
+        self.claims: dict[str, Claim] = {}
+        self.gpus: list[str] = []
+        """What nvidia-smi lists, a row each; with any the engine has the runtime nvidia."""
+        self.ended_servers: set[str] = set()
+        self.gpu_trouble = ""
+        """What nvidia-smi says in place of a list."""
         self.registry = FakeRegistry()
         self.free_space: int | None = None
         """Bytes that are free on its disk, where that can be seen."""
@@ -174,6 +190,15 @@ class FakeHost:
         if any(mount.volume and mount.source == name for one in self.containers.values() for mount in one.spec.mounts):
             raise Conflict(f"remove {name}: volume is in use")
         del self.volumes[name]
+
+    # GPUs.
+
+    def gpus_told(self, grant: GpuGrant) -> ExecResult:
+        """Run nvidia-smi in a container that gets these GPUs."""
+        if self.gpu_trouble:
+            return ExecResult(255, self.gpu_trouble.encode())
+        rows = [row for row in self.gpus if grant.uuids == ("all",) or row.split(", ")[1] in grant.uuids]
+        return ExecResult(0, "\n".join(rows).encode())
 
     def _uses(self, image: Image) -> bool:
         return any(one.image.id == image.id for one in self.containers.values())

@@ -13,10 +13,16 @@ from tests.contract.fake_engine import LAB_IMAGE, FakeEngine
 from tests.contract.fake_host import FakeHost
 from workspace_launcher.commit_marks import CommitMarks
 from workspace_launcher.committing import CommitManager
-from workspace_launcher.config import WorkspaceConfig
+from workspace_launcher.config import GpuConfig, WorkspaceConfig
 from workspace_launcher.container_plan import ContainerPlanner
 from workspace_launcher.engine_models import Container
 from workspace_launcher.events import EventStream, Subscription
+from workspace_launcher.gpus import GpuManager
+from workspace_launcher.gpus.inventory import Inventory
+from workspace_launcher.gpus.leases import Leases
+from workspace_launcher.gpus.news import GpuNews
+from workspace_launcher.gpus.nvml import Nvml
+from workspace_launcher.gpus.watchdog import Watchdog
 from workspace_launcher.image_packages import ImagePackages
 from workspace_launcher.images import Catalogue
 from workspace_launcher.labels import OWNER
@@ -67,11 +73,26 @@ class House:
         What its engine is a client of.
     directory
         Notebooks and data; two servers with the same one are the same user's.
+    share
+        Of ``GpuConfig``.
+    server
+        What it is called in leases of GPUs; all of a test's are the same process.
+    nvml
+        What stands in for ``pynvml``, where this machine has GPUs.
     settings
         Of ``WorkspaceConfig``.
     """
 
-    def __init__(self, host: FakeHost, directory: Path, **settings: Any) -> None:
+    def __init__(
+        self,
+        host: FakeHost,
+        directory: Path,
+        *,
+        share: int = 1,
+        server: str | None = None,
+        nvml: Any = None,
+        **settings: Any,
+    ) -> None:
         log = logging.getLogger("house")
         notebooks, data = directory / "notebooks", directory / "data"
         notebooks.mkdir(exist_ok=True)
@@ -86,13 +107,37 @@ class House:
             self.engine, config, notebook_directory=notebooks, secrets=(data,), account=Account.current()
         )
         own_networks, marks = OwnerNetworks(self.engine, self.view), CommitMarks(directories)
-        starter = Starter(self.engine, self.view, directories, own_networks, config, log)
+        gpu_config = GpuConfig(share=share, probe_interval=1.0, sample_interval=0.1)
+        self.gpus = GpuManager(
+            self.engine,
+            self.view,
+            Inventory(
+                self.engine,
+                gpu_config,
+                image=config.image,
+                log=log,
+                driver_here=lambda: nvml is not None,
+                nvml=lambda: Nvml(nvml),
+            ),
+            Leases(self.engine, share=share, log=log, server=server, lives=self._lives),
+            gpu_config,
+            is_ours=directories.has,
+            log=log,
+        )
+        self.watchdog = Watchdog(self.engine, self.view, interval=0.01, is_ours=directories.has, log=log)
+        starter = Starter(self.engine, self.view, directories, own_networks, self.gpus, config, log)
         self.upkeep = Upkeep(self.engine, self.view, starter, directories, own_networks, marks, log=log)
         self.volumes = VolumeManager(self.engine, self.view, config, secrets=(data,))
         self.networks = NetworkManager(self.engine, self.view)
         self.driver: Version | None = None
         """NVIDIA's, of the machine."""
-        images = Catalogue(self.engine, Offers(config, log), port=config.port, driver=lambda: self.driver)
+        images = Catalogue(
+            self.engine,
+            Offers(config, log),
+            port=config.port,
+            driver=lambda: self.driver,
+            engine_driver=self.gpus.driver,
+        )
         self.images = images
         launcher = Launcher(
             self.engine,
@@ -105,9 +150,12 @@ class House:
             images,
             self.volumes,
             self.networks,
+            self.gpus,
             base_url="/",
         )
-        self.workspaces = WorkspaceManager(self.engine, self.view, launcher, self.upkeep, planner, marks, base_url="/")
+        self.workspaces = WorkspaceManager(
+            self.engine, self.view, launcher, self.upkeep, planner, marks, self.gpus, base_url="/"
+        )
         quota = Quota(config.max_snapshots, config.max_snapshot_bytes)
         self.snapshots = SnapshotManager(self.engine, self.workspaces, self.events, quota)
         self.packages = ImagePackages(self.engine, home=config.home)
@@ -141,6 +189,8 @@ class House:
         self.pruner = Pruner(self.workspaces, self.volumes, self.networks, images, self.snapshots)
         self.watch = EngineWatch(self.engine, self.view, self.events, upkeep=self.upkeep, log=log)
         self.watch.recover, self.watch.on_images = self._recover, self.snapshots.news.images_changed
+        self.gpu_news = GpuNews(self.gpus, self.view, self.events, interval=0.01, log=log)
+        self.watch.on_engine = self.gpus.engine_is_there
         self.told: list[tuple[str, str, str]] = []
         """What subscribers are told: kind of event, name, state."""
         self.view.on_change, self.view.on_removal = self._changed, self._removed
@@ -151,10 +201,16 @@ class House:
 
     def _changed(self, entry: Entry) -> None:
         shown = self.workspaces.shown(entry)
+        self.gpus.changed(entry)
+        self.watchdog.changed(entry)
         self.told.append(("workspace", shown.name, shown.state.value))
         self.events.publish("workspace", shown, owner=shown.owner)
 
+    def _lives(self, server: str) -> bool | None:
+        return server not in self.host.ended_servers
+
     def _removed(self, entry: Entry) -> None:
+        self.gpus.removed(entry)
         self.told.append(("workspace-removed", entry.record.name, ""))
         self.events.publish("workspace-removed", entry.key, owner=entry.record.owner)
 
@@ -172,6 +228,9 @@ class House:
         await self.packages.close()
         await self.operations.close()
         await self.workspaces.close()
+        await self.watchdog.close()
+        await self.gpu_news.close()
+        await self.gpus.close()
         await self.engine.close()
 
     # Waiting.
@@ -192,7 +251,7 @@ class House:
     async def _quiet(self) -> None:
         while True:
             await self.host.heard()
-            tasks = set(self.upkeep._tasks)
+            tasks = self.upkeep._tasks | self.gpus._tasks
             if not tasks:
                 return
             await asyncio.wait(tasks)

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,25 @@ class SecondDaemon:
         Whether its disk is one of this machine, which others see too.
     goes_outside
         Whether its machine reaches what ours does.
+    arguments
+        More of ``dockerd``'s.
     """
 
-    def __init__(self, hidden: Path, *, disk: str = "", disk_is_seen: bool = False, goes_outside: bool = False) -> None:
+    def __init__(
+        self,
+        hidden: Path,
+        *,
+        disk: str = "",
+        disk_is_seen: bool = False,
+        goes_outside: bool = False,
+        arguments: Iterable[str] = (),
+    ) -> None:
         self._hidden = hidden
         self._disk = "" if disk_is_seen else disk
         self._shared_disk = disk if disk_is_seen else ""
         self._trusts: dict[str, Path] = {}
         self._goes_outside = goes_outside
+        self._arguments = tuple(arguments)
         # Not pytest's own directory, whose path is too long for a socket, and not /tmp, which may lie in memory.
         self.directory = Path(tempfile.mkdtemp(prefix="wltest-", dir="/var/tmp"))
         self.name = self.directory.name
@@ -122,6 +133,7 @@ class SecondDaemon:
             *("--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", f"/{self.name}"),
             *("--tlscacert", str(self.authority.certificate)),
             *("--tlscert", str(self._certificate), "--tlskey", str(self._key)),
+            *self._arguments,
         )
         unshare = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
         script = " && ".join([f"mount -t tmpfs hidden {self._hidden}", *self._own_files(), 'exec dockerd "$@"'])

@@ -82,6 +82,8 @@ def workspace(name: str = "quiet_otter", **changes: Any) -> dict[str, Any]:
         "started": None,
         "last_activity": None,
         "steps": [{"name": "Checked the request", "seconds": 0.1}],
+        "gpu_queue": None,
+        "gpu_fault": "",
         **changes,
     }
 

@@ -79,6 +79,8 @@ def test_nothing_has_to_be_asked() -> None:
         ({"volumes": {"data": {"bind": "/"}}}, "absolute"),
         ({"volumes": {"data": {"bind": "/run/workspace/token"}}}, "workspace itself"),
         ({"volumes": {"data": {"bind": "/etc"}}}, "workspace itself"),
+        ({"volumes": {"data": {"bind": "/var/run/nvidia-container-devices/all"}}}, "workspace itself"),
+        ({"gpu_wait": 1}, "true or false"),
         ({"volumes_from": "other"}, "list"),
         ({"networks": ["../x"]}, "lower-case"),
         ({"links": {"db": "Not Good"}}, "host name"),

@@ -278,10 +278,11 @@ def test_a_verification_says_what_is_wrong(
 def test_what_a_launch_takes(type_: Type, server: FakeServer) -> None:
     server.answer("POST /workspaces", workspace(state="starting"), status=202)
     words = "-v data:/data -v /srv/set:/set:ro --volumes-from other --network lab --link db:database -p 80 -p 81:8081"
-    assert type_("launch", "cat", "-g", "GPU-1,GPU-2", "-e", "A=b=c", *words.split()) == 0
+    assert type_("launch", "cat", "-g", "GPU-1,GPU-2", "--gpu-wait", "-e", "A=b=c", *words.split()) == 0
     assert json.loads(server.asked[0][3]) == {
         "name": "cat",
         "gpus": ["GPU-1", "GPU-2"],
+        "gpu_wait": True,
         "environment": {"A": "b=c"},
         "ports": {"80": None, "81": 8081},
         "volumes": {"data": {"bind": "/data", "mode": "rw"}, "/srv/set": {"bind": "/set", "mode": "ro"}},
@@ -289,6 +290,22 @@ def test_what_a_launch_takes(type_: Type, server: FakeServer) -> None:
         "networks": ["lab"],
         "links": {"db": "database"},
     }
+
+
+def test_the_gpus(type_: Type, server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
+    known = {"name": "A100", "memory_total": 80 << 30, "memory_used": 1 << 30, "utilization": 37.0, "mig": None}
+    rows = [
+        {"index": 0, "uuid": "GPU-0", **known, "free": False, "lease": {"owner": "anna", "name": "cat"}},
+        {"index": 1, "uuid": "GPU-1", **known, "free": False, "lease": None},
+        {"index": 2, "uuid": "GPU-2", **known, "free": True, "lease": None},
+        {"index": 3, "uuid": "GPU-3", **known, "free": False, "lease": None, "message": "It does not answer."},
+    ]
+    server.answer("GET /gpus", rows)
+    assert type_("gpus") == 0
+    _, *lines = capsys.readouterr().out.rstrip().splitlines()
+    ends = ["anna/cat", "taken", "free", "It does not answer."]
+    assert [line.rstrip().endswith(end) for line, end in zip(lines, ends, strict=True)] == [True] * 4
+    assert "37 %" in lines[0] and "80" in lines[0]
 
 
 def test_images_on_their_way(type_: Type, server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -71,8 +71,10 @@ class Gpu:
     utilization: float | None = None
     driver: str | None = None
     cuda: str | None = None
+    mig: str | None = None
     free: bool = True
     lease: Lease | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class Client(Images, Attachments, Snapshots, Proofs, Files, LongWork):
         *,
         image: str | None = None,
         gpus: int | str | Sequence[str] | None = None,
+        gpu_wait: bool = False,
         cpus: float | None = None,
         memory: int | str | None = None,
         shm_size: int | str | None = None,
@@ -133,6 +134,8 @@ class Client(Images, Attachments, Snapshots, Proofs, Files, LongWork):
             A reference of :meth:`images`.
         gpus
             How many, ``"all"``, or UUIDs.
+        gpu_wait
+            Whether it waits in line for GPUs that others have; while it does it is starting.
         cpus
             Processors that it may use.
         memory, shm_size
@@ -158,6 +161,7 @@ class Client(Images, Attachments, Snapshots, Proofs, Files, LongWork):
             "name": name,
             "image": image,
             "gpus": gpus if gpus is None or isinstance(gpus, (int, str)) else list(gpus),
+            "gpu_wait": gpu_wait or None,
             "cpus": cpus,
             "memory": memory,
             "shm_size": shm_size,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ..engine_models import (
     Container,
+    ContainerRow,
     ContainerStats,
     EngineEvent,
     EngineInfo,
@@ -64,6 +65,20 @@ def container(body: Mapping[str, Any]) -> Container:
         shm_size=host.get("ShmSize") or None,
         mounts=tuple(_mounts(body.get("Mounts") or [])),
         oom_killed=bool(state.get("OOMKilled")),
+    )
+
+
+def container_row(body: Mapping[str, Any]) -> ContainerRow:
+    """Read one row of ``GET /containers/json``, whose time is in seconds since 1970."""
+    names = [str(name).lstrip("/") for name in body.get("Names") or ()]
+    created = body.get("Created")
+    return ContainerRow(
+        id=str(body["Id"]),
+        # A container that another links to has that one's name for it besides.
+        name=next((name for name in names if "/" not in name), ""),
+        labels=dict(body.get("Labels") or {}),
+        status=str(body.get("State") or ""),
+        created=datetime.fromtimestamp(created, timezone.utc) if isinstance(created, (int, float)) else None,
     )
 
 
@@ -154,6 +169,9 @@ def info(version: Mapping[str, Any], system: Mapping[str, Any], api_version: str
         runtimes=tuple(sorted(system.get("Runtimes") or {})),
         root_directory=str(system.get("DockerRootDir") or ""),
         operating_system=str(system.get("OperatingSystem") or ""),
+        cdi_devices=tuple(
+            str(row.get("ID") or "") for row in system.get("DiscoveredDevices") or () if row.get("Source") == "cdi"
+        ),
     )
 
 

@@ -1,8 +1,8 @@
 """From a :class:`~workspace_launcher.models.ContainerSpec` to what the engine is sent. Pure.
 
 The bodies follow the Docker Engine API 1.41 (``POST /containers/create``, ``POST /networks/create``), whose fields
-all later versions take too. What is not written here is never sent: no ``Privileged``, no ``Binds``, no ``Devices``,
-no namespaces of the host.
+all later versions take too. What is not written here is never sent: no ``Privileged``, no ``Binds``, no namespaces of
+the host, and no ``Devices`` but GPUs'.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine_models import ContainerSpec, Mount, NetworkJoin, Tmpfs
+from . import gpu_arguments
 
 NETWORK_OPTIONS = {
     # Neighbours on the network cannot reach one another, only the engine's host and the outside.
@@ -31,7 +32,7 @@ def container_body(spec: ContainerSpec) -> dict[str, Any]:
         "Image": spec.image,
         "Hostname": spec.hostname,
         "Labels": dict(spec.labels),
-        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "Env": [f"{name}={value}" for name, value in environment(spec).items()],
         "ExposedPorts": {f"{port.container_port}/tcp": {} for port in spec.ports},
         "StopTimeout": spec.stop_timeout,
         "HostConfig": host_config(spec),
@@ -43,6 +44,11 @@ def container_body(spec: ContainerSpec) -> dict[str, Any]:
     if spec.working_directory is not None:
         body["WorkingDir"] = spec.working_directory
     return body
+
+
+def environment(spec: ContainerSpec) -> dict[str, str]:
+    """Return what the container's environment is to have besides its image's; nothing in a spec gives GPUs but its grant."""
+    return {**spec.environment, **gpu_arguments.environment(spec.gpus)}
 
 
 def host_config(spec: ContainerSpec) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
         config["ShmSize"] = spec.shm_size
     if spec.pids_limit is not None:
         config["PidsLimit"] = spec.pids_limit
-    return config
+    return {**config, **gpu_arguments.host_config(spec.gpus)}
 
 
 def mount_body(mount: Mount) -> dict[str, Any]:

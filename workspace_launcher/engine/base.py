@@ -15,12 +15,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from ..engine_models import (
+    Claim,
     Container,
+    ContainerRow,
     ContainerSpec,
     ContainerStats,
     EngineEvent,
     EngineInfo,
     ExecResult,
+    GpuGrant,
     Network,
     NetworkJoin,
     PathChange,
@@ -79,6 +82,10 @@ class Engine(ImageStore):
     @abc.abstractmethod
     async def list_containers(self, *, label: str) -> list[Container]:
         """List all containers, running or not, that have this label."""
+
+    @abc.abstractmethod
+    async def list_rows(self, *, label: str) -> list[ContainerRow]:
+        """List all containers, running or not, that have this label, by one call whatever their number."""
 
     @abc.abstractmethod
     async def inspect_container(self, container: str) -> Container:
@@ -181,11 +188,12 @@ class Engine(ImageStore):
         memory: int = 2 << 30,
         timeout: float = 60.0,
         output_limit: int = 1 << 20,
+        gpus: GpuGrant | None = None,
     ) -> ExecResult:
         """Run a command in an image, in a container of its own that is removed in any case, and return its output.
 
         The image's entry point does not run. The container has no network, no mounts, no capabilities, a read-only file
-        system and ``memory`` bytes; ``user`` is the image's own unless another is given. The output should be text: an
+        system, ``memory`` bytes, and of GPUs ``gpus`` alone; ``user`` is the image's own unless another is given. The output should be text: an
         engine may not keep other bytes. ``NotFound`` if there is no such image, ``EngineError`` (``command_not_found``)
         if it has no such program, ``WorkspaceTimeout`` after ``timeout`` seconds.
         """
@@ -225,6 +233,20 @@ class Engine(ImageStore):
     @abc.abstractmethod
     async def remove_volume(self, name: str) -> None:
         """Remove a volume; ``Conflict`` if a container has it, running or not."""
+
+    # Claims.
+
+    @abc.abstractmethod
+    async def claim(self, name: str, *, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Take a name that one alone can have, in one step; return the labels that it then has: those of whoever came first."""
+
+    @abc.abstractmethod
+    async def list_claims(self, *, label: str) -> list[Claim]:
+        """List the claims that have this label."""
+
+    @abc.abstractmethod
+    async def release_claim(self, name: str) -> None:
+        """Let go of a name; one that nobody has is fine."""
 
     async def fill_volume(self, container: str, target: str, *, directory: Path) -> None:
         """Copy a directory of ours into the volume that a container has at ``target``; ``Conflict`` if it was ever started.

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from docker.errors import APIError
 
-from ..engine_models import Container, ContainerSpec, Image, PathChange
+from ..engine_models import Container, ContainerRow, ContainerSpec, Image, PathChange
 from . import answers, arguments, docker_networks, docker_once, docker_volumes, recreation
 from .docker_client import Client
 from .docker_intermediate import maker
@@ -36,6 +36,12 @@ def containers(client: Client, label: str) -> list[Container]:
     """List all containers with a label."""
     rows: Any = client.containers(all=True, filters={"label": label})
     return _looked_up([row["Id"] for row in rows], lambda identifier: container(client, identifier))
+
+
+def rows(client: Client, label: str) -> list[ContainerRow]:
+    """List all containers with a label, as far as the list itself tells of them."""
+    found: Any = client.containers(all=True, filters={"label": label})
+    return [answers.container_row(row) for row in found]
 
 
 def changes(client: Client, identifier: str) -> tuple[PathChange, ...]:

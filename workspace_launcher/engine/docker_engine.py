@@ -6,12 +6,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from ..engine_models import (
+    Claim,
     Container,
+    ContainerRow,
     ContainerSpec,
     ContainerStats,
     EngineEvent,
     EngineInfo,
     ExecResult,
+    GpuGrant,
     Network,
     NetworkJoin,
     PathChange,
@@ -20,6 +23,7 @@ from ..engine_models import (
 from ..errors import Conflict, NotFound
 from . import (
     answers,
+    docker_claims,
     docker_containers,
     docker_events,
     docker_exec,
@@ -151,6 +155,10 @@ class DockerEngine(DockerImageStore, Engine):
         """List all containers with a label."""
         return await self._slow(lambda client: docker_containers.containers(client, label))
 
+    async def list_rows(self, *, label: str) -> list[ContainerRow]:
+        """List all containers with a label, by one call."""
+        return await self._quick(lambda client: docker_containers.rows(client, label))
+
     async def inspect_container(self, container: str) -> Container:
         """Look a container up."""
         return await self._quick(lambda client: docker_containers.container(client, container))
@@ -248,9 +256,12 @@ class DockerEngine(DockerImageStore, Engine):
         memory: int = 2 << 30,
         timeout: float = 60.0,
         output_limit: int = 1 << 20,
+        gpus: GpuGrant | None = None,
     ) -> ExecResult:
         """Run a command in an image."""
-        body = docker_once.container_body(image, command, user=user, environment=environment or {}, memory=memory)
+        body = docker_once.container_body(
+            image, command, user=user, environment=environment or {}, memory=memory, gpus=gpus
+        )
         return await docker_once.run(self._connection, body, timeout=timeout, output_limit=output_limit)
 
     async def ensure_network(self, name: str, *, labels: Mapping[str, str], isolated: bool = True) -> None:
@@ -284,6 +295,18 @@ class DockerEngine(DockerImageStore, Engine):
     async def remove_volume(self, name: str) -> None:
         """Remove a volume."""
         await self._slow(lambda client: client.remove_volume(name))
+
+    async def claim(self, name: str, *, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Take a name."""
+        return await self._quick(lambda client: docker_claims.claim(client, name, labels))
+
+    async def list_claims(self, *, label: str) -> list[Claim]:
+        """List claims with a label."""
+        return await self._quick(lambda client: docker_claims.list_labelled(client, label))
+
+    async def release_claim(self, name: str) -> None:
+        """Let go of a name."""
+        await self._quick(lambda client: docker_claims.release(client, name))
 
     async def fill_volume(self, container: str, target: str, *, directory: Path) -> None:
         """Copy a directory into a volume of a container that was never started."""

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
-from ..engine_models import ExecResult
+from ..engine_models import ExecResult, GpuGrant
 from ..errors import LauncherError, WorkspaceTimeout
-from . import docker_logs, docker_trees
+from . import docker_logs, docker_trees, gpu_arguments
 from .docker_client import Client
 from .docker_connection import DockerConnection
 from .docker_intermediate import forgotten, maker
@@ -21,7 +21,13 @@ MOST_PROCESSES = 256
 
 
 def container_body(
-    image: str, command: Sequence[str], *, user: str | None, environment: Mapping[str, str], memory: int
+    image: str,
+    command: Sequence[str],
+    *,
+    user: str | None,
+    environment: Mapping[str, str],
+    memory: int,
+    gpus: GpuGrant | None = None,
 ) -> dict[str, Any]:
     """Build the body of the request that creates the container; ``memory`` is bytes."""
     body: dict[str, Any] = {
@@ -30,7 +36,7 @@ def container_body(
         "Entrypoint": [command[0]],
         "Cmd": list(command[1:]),
         "Labels": {ONCE: maker()},
-        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "Env": [f"{name}={value}" for name, value in {**environment, **gpu_arguments.environment(gpus)}.items()],
         "Healthcheck": {"Test": ["NONE"]},
         "NetworkDisabled": True,
         "HostConfig": {
@@ -43,6 +49,7 @@ def container_body(
             "PidsLimit": MOST_PROCESSES,
             # The engine's default may be a driver that cannot be read from.
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "256m"}},
+            **gpu_arguments.host_config(gpus),
         },
     }
     if user is not None:

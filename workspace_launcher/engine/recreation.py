@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..engine_models import ContainerSpec, Mount, NetworkJoin, PublishedPort, Tmpfs
-from . import answers
+from . import answers, gpu_arguments
 from .docker_volumes import OWN
 
 
@@ -39,7 +39,11 @@ def spec(body: Mapping[str, Any], image: Mapping[str, Any]) -> ContainerSpec:
         name=str(body.get("Name") or "").lstrip("/"),
         image=str(config.get("Image") or ""),
         labels={name: text for name, text in (config.get("Labels") or {}).items() if labels.get(name) != text},
-        environment={name: text for name, text in given.items() if inherited.get(name) != text},
+        environment={
+            name: text
+            for name, text in given.items()
+            if inherited.get(name) != text and name not in gpu_arguments.VARIABLES
+        },
         user=config.get("User") or None,
         groups=tuple(host.get("GroupAdd") or ()),
         hostname=str(config.get("Hostname") or ""),
@@ -60,6 +64,7 @@ def spec(body: Mapping[str, Any], image: Mapping[str, Any]) -> ContainerSpec:
         log_max_size=str(log.get("max-size") or "10m"),
         log_max_files=int(log.get("max-file") or 2),
         stop_timeout=int(config.get("StopTimeout") or 5),
+        gpus=gpu_arguments.grant_of(host, given),
     )
 
 

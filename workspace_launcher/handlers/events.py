@@ -33,6 +33,12 @@ class EventsHandler(LauncherHandler):
                 self.send("engine", services.watch.state())
                 for workspace in services.workspaces.list(owner.name):
                     self.send("workspace", workspace)
+                try:
+                    if services.gpus.inventory.gpus:
+                        self.send("gpus", await services.gpu_news.rows(owner))
+                except EngineError:
+                    pass  # the engine event says so
+                services.gpu_news.follow()
                 for operation in services.operations.all_of(owner.name):
                     self.send("operation", operation)
                 try:

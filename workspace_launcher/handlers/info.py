@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..errors import EngineError
 from ..version import __version__
 from .base import LauncherHandler
@@ -25,14 +27,14 @@ class InfoHandler(LauncherHandler):
             }
         except EngineError as error:
             reachable, message = False, error.message
-        planner = services.workspaces.planner
+        planner, gpus = services.workspaces.planner, services.gpus
         self.finish_json(
             {
                 "version": __version__,
                 "user": {"name": self.owner.name, "admin": self.owner.admin},
-                "engine": {**engine, "reachable": reachable, "message": message},
+                "engine": {**engine, "reachable": reachable, "message": message, **gpus.summary()},
                 "defaults": planner.defaults(),
-                "limits": planner.limits,
+                "limits": dataclasses.replace(planner.limits, gpus=gpus.count),
             }
         )
 
@@ -41,5 +43,5 @@ class GpusHandler(LauncherHandler):
     """The GPUs that there are."""
 
     async def get(self) -> None:
-        """None: this version gives out no GPUs."""
-        self.finish_json([])
+        """List them, with the caller's leases."""
+        self.finish_json(await self.services.gpu_news.rows(self.owner))

@@ -108,13 +108,16 @@ class StatsHandler(WorkspaceHandlerBase):
     async def get(self, owner: str, name: str) -> None:
         """Measure it."""
         container = self.services.workspaces.running_container(*self.owned(owner, name))
+        uuids = self.services.workspaces.get(owner, name).gpus
+        if uuids:
+            await self.services.gpus.inventory.look()
         stats = await self.services.engine.container_stats(container)
         self.finish_json(
             {
                 "cpu_percent": stats.cpu_percent,
                 "memory": stats.memory,
                 "memory_limit": stats.memory_limit,
-                "gpus": [],
+                "gpus": self.services.gpus.use(uuids),
             }
         )
 

@@ -13,6 +13,7 @@ from .workspaces import age, size
 if TYPE_CHECKING:
     from ...models import Operation
     from ...snapshot_models import PackageDifference, Snapshot
+    from ..answers import Gpu
 
 SHOWN = 8
 """Changes of a kind that are listed one by one."""
@@ -234,6 +235,14 @@ def _carry(terminal: Terminal, operation: Operation, done: str, *, wait: bool) -
     terminal.say(f"{operation.target} is {done}.", result)
 
 
+def _lease(gpu: Gpu) -> str:
+    if gpu.message:
+        return gpu.message
+    if gpu.lease:
+        return f"{gpu.lease.owner}/{gpu.lease.name}"
+    return "free" if gpu.free else "taken"
+
+
 @verb("gpus", "List the GPUs, and who has them.", JSON)
 def gpus(terminal: Terminal, options: Namespace) -> None:
     """List them."""
@@ -244,6 +253,6 @@ def gpus(terminal: Terminal, options: Namespace) -> None:
         ("uuid", lambda row: row.uuid),
         ("memory", lambda row: " of ".join(size(part) for part in (row.memory_used, row.memory_total) if part)),
         ("used", lambda row: "" if row.utilization is None else f"{row.utilization:.0f} %"),
-        ("lease", lambda row: f"{row.lease.owner}/{row.lease.name}" if row.lease else "free" if row.free else "taken"),
+        ("lease", _lease),
         empty="No GPUs.",
     )

@@ -1,0 +1,351 @@
+"""What the rest of the launcher asks of GPUs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from ..config import GpuConfig
+from ..engine.base import Engine
+from ..engine_models import Container, GpuGrant, Image
+from ..errors import Conflict, LauncherError, NoGpuFree
+from ..gpu_models import GpuUse, Wish
+from ..labels import WorkspaceRecord
+from ..names import container_name
+from ..versions import Version, parse_version
+from ..view import HOLDING, Entry, Phase, WorkspaceView
+from .attachment import grant
+from .decide import Waiting, as_text, as_wish, check, fit
+from .inventory import Inventory
+from .leases import Leases
+from .line import Line
+
+NEXT, BEFORE = ".next", ".before"
+"""How the names of containers end of which one takes the other's place, as in a rollback, which also mends what is cut off."""
+
+GRACE = 2.0
+"""Seconds after which a workspace that stopped without our doing has given its GPUs back: somebody may be restarting it."""
+
+
+class GpuManager:
+    """GPUs of one engine: leases, and those who wait for one.
+
+    ``is_ours`` tells by its ID whether a workspace is to be looked after by this server.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        view: WorkspaceView,
+        inventory: Inventory,
+        leases: Leases,
+        config: GpuConfig,
+        *,
+        is_ours: Callable[[str], bool],
+        log: logging.Logger,
+    ) -> None:
+        self._engine = engine
+        self._view = view
+        self.inventory = inventory
+        self.leases = leases
+        self._config = config
+        self._is_ours = is_ours
+        self._log = log
+        self._line = Line(leases)
+        self._held: set[str] = set()
+        """IDs of workspaces whose claims this server has to give back."""
+        self._kept: set[str] = set()
+        self._fresh: set[str] = set()
+        """Those of which the claims have just been taken, for a first start."""
+        self._acting: set[str] = set()
+        """Those to which this server has just been doing something."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when somebody may have other GPUs than before."""
+
+    # Looking.
+
+    def summary(self) -> dict[str, object]:
+        """Return what ``GET /info`` shows of the engine's GPUs: how it gives them, and why it gives none."""
+        way = self.inventory.way
+        return {"gpu_attachment": way.value if way else None, "gpu_message": self.inventory.message}
+
+    @property
+    def count(self) -> int:
+        """How many GPUs there are to give, as far as is known."""
+        return sum(1 for gpu in self.inventory.gpus if not gpu.fault)
+
+    def driver(self) -> tuple[Version, Version | None] | None:
+        """Return the driver of the engine's machine and its CUDA, as far as is known."""
+        for gpu in self.inventory.gpus:
+            if version := parse_version(gpu.driver or ""):
+                return version, parse_version(gpu.cuda or "")
+        return None
+
+    def use(self, entry_gpus: tuple[str, ...]) -> list[GpuUse]:
+        """Return what is used of some GPUs, as it was when they were last looked at."""
+        by_uuid = {gpu.uuid: gpu for gpu in self.inventory.gpus}
+        found = (by_uuid.get(uuid) for uuid in entry_gpus)
+        return [GpuUse(gpu.uuid, gpu.utilization, gpu.memory_used) for gpu in found if gpu is not None]
+
+    # Launching.
+
+    async def ask(self, holder: str, wish: Wish | None, image: Image | None = None, *, wait: bool) -> tuple[str, ...]:
+        """Take GPUs for a workspace that is to be made, and return their UUIDs; none where it waits for them.
+
+        Raises
+        ------
+        InvalidRequest
+            There are none, or not so many.
+        NoGpuFree
+            Others have them, and it does not wait.
+        """
+        if not as_text(wish) or wish is None:
+            return ()
+        gpus = await self.inventory.look()
+        if wish == "all" and not gpus:
+            return ()
+        if image is not None:
+            gpus = fit(gpus, image.environment)
+        check(wish, gpus)
+        self._held.add(holder)
+        try:
+            uuids = await self.leases.take(holder, wish, gpus, line=self._line.of)
+            self._fresh.add(holder)
+            return uuids
+        except NoGpuFree:
+            self._held.discard(holder)
+            if wait:
+                return ()
+            raise
+        except BaseException:
+            self.give_back(holder)
+            raise
+
+    def marked(
+        self, record: WorkspaceRecord, uuids: tuple[str, ...], wish: Wish | None, *, wait: bool
+    ) -> WorkspaceRecord:
+        """Return a record that says which GPUs a workspace wants and has."""
+        text = as_text(wish) if self.inventory.gpus else ""
+        asked = str(time.time_ns()) if text and wait else ""
+        server = self.leases.server if asked else ""
+        return dataclasses.replace(record, gpus=uuids, gpu_wish=text, gpu_asked=asked, gpu_server=server)
+
+    def grant(self, uuids: tuple[str, ...]) -> GpuGrant | None:
+        """Return what a container is to be given."""
+        way = self.inventory.way
+        return grant(uuids, way, self._config.capabilities, self.inventory.gpus) if uuids and way else None
+
+    # Starting.
+
+    async def ask_again(self, entry: Entry) -> None:
+        """Take the GPUs of a workspace that is to be started; ``NoGpuFree`` if others have them and it does not wait."""
+        record = entry.record
+        if record.gpus and not record.gpu_asked:
+            await self._take_own(entry)
+
+    async def _take_own(self, entry: Entry) -> None:
+        record, gpus = entry.record, await self.inventory.look()
+        known = {gpu.uuid for gpu in gpus if not gpu.fault}
+        if lost := [uuid for uuid in record.gpus if uuid not in known]:
+            raise Conflict(f"Its GPU {lost[0]} cannot be used any more.", reason="gpu_unavailable")
+        self._held.add(record.id)
+        try:
+            await self.leases.take(record.id, record.gpus, gpus, line=self._line.of)
+        except BaseException:
+            self._held.discard(record.id)
+            raise
+
+    async def before_start(self, entry: Entry) -> Container | None:
+        """Return the container to start, when it has its GPUs; it may be another than before if that never ran.
+
+        Raises
+        ------
+        NoGpuFree
+            Others have them, and it does not wait.
+        """
+        record, container = entry.record, entry.container
+        if not record.gpu_wish or container is None:
+            return container
+        if record.gpus and record.id in self._fresh:
+            self._fresh.discard(record.id)
+            return container
+        await self.inventory.look()
+        if record.gpus:
+            try:
+                await self._take_own(entry)
+                return container
+            except Conflict:
+                # What never ran can be made anew with others.
+                if container.status != "created" and not record.gpu_asked:
+                    raise
+        never_ran = container.status == "created"
+        wish: Wish = as_wish(record.gpu_wish) if never_ran else record.gpus
+        if record.gpu_asked:
+            uuids = await self._wait(entry, wish, record.gpu_asked if never_ran else str(time.time_ns()))
+        else:
+            uuids = await self.ask(record.id, wish, wait=False)
+        if uuids == record.gpus:
+            return container
+        return await self._with_gpus(entry, container, uuids)
+
+    async def _wait(self, entry: Entry, wish: Wish, asked: str) -> tuple[str, ...]:
+        before = entry.message
+
+        def told(place: int) -> None:
+            entry.gpu_queue = place
+            ahead = "it is next" if place == 1 else f"{place - 1} before it"
+            entry.message = f"Waiting for GPUs, {ahead}"
+            self._view.changed(entry)
+
+        self._held.add(entry.record.id)
+        try:
+            waiting = Waiting(entry.record.id, wish, int(asked))
+            return await self._line.wait(waiting, self.inventory.look, told)
+        except BaseException:
+            self.give_back(entry.record.id)
+            raise
+        finally:
+            entry.gpu_queue, entry.message = None, before
+
+    async def _with_gpus(self, entry: Entry, container: Container, uuids: tuple[str, ...]) -> Container:
+        """Put a container with GPUs in the place of one that has none and never ran. What is cut off, a rollback mends."""
+        name = container_name(*entry.key)
+        record = dataclasses.replace(entry.record, gpus=uuids)
+        spec = await self._engine.container_spec(container.id)
+        spec = dataclasses.replace(
+            spec,
+            name=name + NEXT,
+            hostname=record.id,
+            labels={**spec.labels, **record.labels()},
+            gpus=self.grant(uuids),
+        )
+        made = await self._engine.create_container(spec)
+        # Until the new one has the name, what the engine tells of either is not of this workspace.
+        entry.container = None
+        try:
+            await self._engine.rename_container(container.id, name=name + BEFORE)
+            await self._engine.rename_container(made, name=name)
+            entry.record = dataclasses.replace(record, name=entry.record.name)
+            entry.container = await self._engine.inspect_container(made)
+        except BaseException:
+            entry.container = container
+            await asyncio.shield(self._discard(made))
+            raise
+        await self._discard(container.id)
+        return entry.container
+
+    async def _discard(self, container: str) -> None:
+        with contextlib.suppress(LauncherError):
+            await self._engine.remove_container(container, force=True)
+
+    async def after_start(self, entry: Entry) -> None:
+        """Prove that a workspace that has just been started may have its GPUs; else it is killed.
+
+        Raises
+        ------
+        NoGpuFree
+            Another server has given them to somebody else.
+        """
+        record, container = entry.record, entry.container
+        if not record.gpus or container is None:
+            return
+        if not await self.leases.holds(record.id, record.gpus):
+            await self._engine.kill_container(container.id)
+            raise NoGpuFree("Its GPUs were given to another workspace meanwhile. Start it again.")
+
+    # Giving back.
+
+    @contextlib.contextmanager
+    def kept(self, holder: str) -> Iterator[None]:
+        """Have a workspace keep its GPUs although it stops, for what starts it again at once."""
+        self._kept.add(holder)
+        try:
+            yield
+        finally:
+            self._kept.discard(holder)
+            if entry := self._view.by_id(holder):
+                self.changed(entry)
+
+    def changed(self, entry: Entry) -> None:
+        """Take note of a workspace that may have stopped, or may run."""
+        if not entry.record.gpu_wish:
+            return
+        identifier = entry.record.id
+        if entry.phase is not Phase.IDLE:
+            self._acting.add(identifier)
+        elif entry.state in HOLDING:
+            self._acting.discard(identifier)
+            if entry.record.gpus and identifier not in self._held and self._is_ours(identifier):
+                self._held.add(identifier)
+        elif identifier in self._held and identifier not in self._kept:
+            if identifier in self._acting:
+                self.give_back(identifier)
+            else:
+                self._spawn(self._give_back_later(identifier), f"giving back the GPUs of {identifier}")
+            self._acting.discard(identifier)
+        self._moved()
+
+    def _moved(self) -> None:
+        self._line.moved()
+        self.on_change()
+
+    def removed(self, entry: Entry) -> None:
+        """Take note of a workspace that is gone."""
+        if entry.record.id in self._held and self._view.by_id(entry.record.id) is None:
+            self.give_back(entry.record.id)
+
+    def give_back(self, holder: str) -> None:
+        """Give back what a workspace has, in the background; those who wait are told."""
+        self._held.discard(holder)
+        self._fresh.discard(holder)
+        self._spawn(self._give_back(holder), f"giving back the GPUs of {holder}")
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _give_back_later(self, holder: str) -> None:
+        await asyncio.sleep(GRACE)
+        entry = self._view.by_id(holder)
+        if holder in self._held and (entry is None or self._is_over(entry)):
+            self.give_back(holder)
+
+    @staticmethod
+    def _is_over(entry: Entry) -> bool:
+        return entry.phase is Phase.IDLE and entry.state not in HOLDING
+
+    async def _give_back(self, holder: str) -> None:
+        try:
+            await self.leases.give_back(holder)
+        except LauncherError as error:
+            # Claims of what does not run are nobody's as soon as this server has ended; until then we try again.
+            self._log.warning("The GPUs of %s are not given back yet: %s", holder, error.message)
+            self._held.add(holder)
+        self._moved()
+
+    async def engine_is_there(self) -> None:
+        """After the engine was away, or at the start: look at what it has, and give back what nothing runs for."""
+        self.inventory.forget()
+        await self.inventory.look()
+        if not self.inventory.gpus:
+            return
+        self.on_change()
+        entries = {entry.record.id: entry for entry in self._view}
+        for holder in list(self._held):
+            entry = entries.get(holder)
+            if entry is None or self._is_over(entry):
+                self.give_back(holder)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.inventory.close()
