@@ -46,6 +46,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = project
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
+# Pages that stand alone have no neighbours to list.
+html_sidebars = {page: [] for page in ("tutorial", "changelog", "contributing")}
 html_show_sourcelink = False
 html_copy_source = False
 # Dark or light as the reader's system is.

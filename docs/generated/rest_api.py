@@ -9,7 +9,7 @@ from typing import Any
 from workspace_launcher import errors
 from workspace_launcher.handlers.base import status_of
 
-from .text import code, escaped, table
+from .text import code, escaped, prose, table
 
 Schema = Mapping[str, Any]
 Call = tuple[str, str, Schema]
@@ -95,8 +95,6 @@ def _errors() -> str:
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.LauncherError)
     ]
     rows = [
-        (str(status_of(kind(""))), code(kind.reason), escaped(getdoc(kind) or ""))
-        for kind in found
-        if kind not in UNSENT
+        (str(status_of(kind(""))), code(kind.reason), prose(getdoc(kind) or "")) for kind in found if kind not in UNSENT
     ]
     return table(("status", "reason", ""), sorted(rows))

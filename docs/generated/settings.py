@@ -10,7 +10,7 @@ from traitlets.config import Configurable
 
 from workspace_launcher.extension import WorkspaceLauncherApp
 
-from .text import code, escaped
+from .text import code, escaped, prose
 
 KINDS: tuple[tuple[type, str], ...] = (
     (Unicode, "text"),
@@ -42,7 +42,7 @@ def traits_of(kind: type[Configurable]) -> dict[str, TraitType[Any, Any]]:
 
 def _section(kind: type[Configurable]) -> str:
     name = kind.__name__
-    head = f"({name})=\n## {name}\n\n{escaped(getdoc(kind) or '')}\n"
+    head = f"({name})=\n## {name}\n\n{prose(getdoc(kind) or '')}\n"
     return "\n".join([head, *(_setting(f"{name}.{trait}", found) for trait, found in traits_of(kind).items())])
 
 

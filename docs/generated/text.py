@@ -11,6 +11,12 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", text)
 
 
+def prose(docstring: str) -> str:
+    """Return a docstring so that Markdown shows it as it is, and what it has as ``code`` as code."""
+    parts = re.split(r"``(.+?)``", docstring)
+    return "".join(code(part) if number % 2 else escaped(part) for number, part in enumerate(parts))
+
+
 def code(text: object) -> str:
     """Return a text that is shown as code, in a table's cell too."""
     return "`" + str(text).replace("|", "\\|") + "`"
