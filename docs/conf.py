@@ -47,7 +47,7 @@ html_title = project
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
 # Pages that stand alone have no neighbours to list.
-html_sidebars = {page: [] for page in ("tutorial", "changelog", "contributing")}
+html_sidebars: dict[str, list[str]] = {"tutorial": [], "changelog": [], "contributing": []}
 html_show_sourcelink = False
 html_copy_source = False
 # Dark or light as the reader's system is.

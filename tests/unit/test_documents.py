@@ -24,7 +24,7 @@ def commands() -> list[Any]:
         for said in code_of(page)
         for line in command_lines(said)
         for words in workspace_commands(line)
-        if words
+        if words not in ([], ["…"])  # nothing in particular
     ]
 
 
