@@ -187,7 +187,8 @@ class WorkspaceLauncherApp(ExtensionApp):
         squasher = Squasher(engine, snapshots, operations, log=self.log)
 
         async def recover(found: list[Container]) -> list[Container]:
-            await squasher.recover()
+            # Nobody waits for that: it looks at each image, and there may be hundreds.
+            upkeep.spawn(squasher.recover(), "ending squashes that were cut off")
             return await rollbacks.recover(found)
 
         watch.recover, watch.on_images = recover, snapshots.news.images_changed

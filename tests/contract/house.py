@@ -196,7 +196,7 @@ class House:
         self.view.on_change, self.view.on_removal = self._changed, self._removed
 
     async def _recover(self, found: list[Container]) -> list[Container]:
-        await self.squasher.recover()
+        self.upkeep.spawn(self.squasher.recover(), "ending squashes that were cut off")
         return await self.rollbacks.recover(found)
 
     def _changed(self, entry: Entry) -> None:

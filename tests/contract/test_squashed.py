@@ -117,6 +117,7 @@ async def test_a_server_killed_right_after_the_engine_had_done_it(house: House, 
     hold.released.set()
     await house.committed(operation)
     later = await make_house().open()
+    await later.quiet()
     (seen,) = await later.snapshots.list("bob")
     assert (seen.id, seen.layers) == (second, 2)
     assert await later.snapshots.unneeded(ANN) == ()
