@@ -89,7 +89,7 @@ class Proofs:
         # Another message makes another image of the same layers.
         if now.layers != image.layers:
             raise Conflict(f"{reference} is another image by now: what was verified is not there any more.")
-        await asyncio.to_thread(self._keep_log, snapshot.id, "".join(f"{line}\n" for line in lines))
+        await asyncio.to_thread(self._keep_log, snapshot, "".join(f"{line}\n" for line in lines))
         await (self._passed(now, reference) if found.verified else self._failed(now, reference))
         settled = await self._snapshots.get(snapshot.owner, snapshot.id)
         self._snapshots.news.there(settled)
@@ -137,20 +137,20 @@ class Proofs:
         """Return what the last verification of a snapshot wrote; ``NotFound`` if none ended on this server."""
         snapshot = await self._snapshots.get(owner, identifier)
         try:
-            return await asyncio.to_thread(self._path(snapshot.id).read_text, encoding="utf-8")
+            return await asyncio.to_thread(self._path(snapshot).read_text, encoding="utf-8")
         except OSError:
             raise NotFound("This snapshot has not been verified here.", reason="not_verified") from None
 
-    def _path(self, identifier: str) -> Path:
-        # It comes from a label, which any image can bring.
-        if not _ID.fullmatch(identifier):
+    def _path(self, snapshot: Snapshot) -> Path:
+        # Its ID comes from a label, which any image can bring.
+        if not _ID.fullmatch(snapshot.id):
             raise NotFound("This snapshot has not been verified here.", reason="not_verified")
-        return self._directory / f"{identifier}.log"
+        return self._directory / f"{snapshot.owner}.{snapshot.id}.log"
 
-    def _keep_log(self, identifier: str, text: str) -> None:
+    def _keep_log(self, snapshot: Snapshot, text: str) -> None:
         with contextlib.suppress(OSError, NotFound):
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._path(identifier).write_text(text, encoding="utf-8")
+            self._path(snapshot).write_text(text, encoding="utf-8")
             logs = sorted(self._directory.glob("*.log"), key=lambda one: one.stat().st_mtime)
             for old in logs[:-KEPT_LOGS]:
                 old.unlink(missing_ok=True)
