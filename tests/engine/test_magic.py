@@ -381,6 +381,7 @@ def test_a_server_that_goes_and_comes_back(tmp_path: Path, owner: str) -> None:
     server.launch(name="dog")
     notebook = Notebook(tmp_path)
     notebook("%%workspace dog\nx = 5")
+    notebook("import workspace_launcher.magic.kernel as kernel\nkernel.PATIENCE = 90")
     port = int(server.url.rpartition(":")[2])
     again: list[RunningServer] = []
 
@@ -391,6 +392,7 @@ def test_a_server_that_goes_and_comes_back(tmp_path: Path, owner: str) -> None:
     code = "%%workspace dog\nimport time\nprint('begun')\ntime.sleep(3)\nprint('the end')"
     ran = notebook(code, when={"begun\\n": restart})
     assert "the end" in ran.stream()
+    notebook("kernel.PATIENCE = 1")
     failed = notebook.run("%%workspace dog\nprint('begun')\ntime.sleep(100)", when={"begun\\n": again[0].kill})
     assert "does not answer: nothing listens there" in failed.error and "may still run" in failed.error
     notebook.close()

@@ -15,7 +15,9 @@ from ..errors import WorkspaceUnreachable
 from .connection import CONNECT_TIMEOUT, Connection
 
 
-def dial(connection: Connection, path: str, what: str, *, protocols: Sequence[str] = ()) -> Any:
+def dial(
+    connection: Connection, path: str, what: str, *, protocols: Sequence[str] = (), timeout: float = CONNECT_TIMEOUT
+) -> Any:
     """Open a WebSocket and return it; it waits for messages as long as it takes.
 
     Parameters
@@ -26,6 +28,8 @@ def dial(connection: Connection, path: str, what: str, *, protocols: Sequence[st
         What is reached by it, as the subject of a sentence.
     protocols
         Subprotocols that may be spoken, the best first.
+    timeout
+        Seconds to wait for each step of the opening.
 
     Raises
     ------
@@ -35,7 +39,7 @@ def dial(connection: Connection, path: str, what: str, *, protocols: Sequence[st
     server = connection.server
     options: dict[str, Any] = {
         "header": [f"Authorization: token {server.token}"],
-        "timeout": CONNECT_TIMEOUT,
+        "timeout": timeout,
         "sockopt": ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
     }
     if protocols:

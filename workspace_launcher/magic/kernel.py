@@ -24,8 +24,12 @@ from .wire import Message
 
 SILENCE = 120.0
 """Seconds after which a connection is dead: the workspace's server sends a ping every 30."""
+BIRTH = 60.0
+"""Seconds that a new kernel may take: its server lets nobody in before it has said something."""
 PATIENCE = 20.0
 """Seconds to try to get a lost connection back."""
+RETURN = 5.0
+"""Seconds that a server which has come back may take to know its workspaces."""
 
 
 class KernelDied(LauncherError):
@@ -219,7 +223,7 @@ class RemoteKernel:
             The server is gone.
         """
         deadline = time.monotonic() + PATIENCE
-        away = False
+        back = 0.0
         while True:
             if self._dead:
                 raise self._death()
@@ -236,13 +240,14 @@ class RemoteKernel:
                     f"'%workspace start {self.name}' starts it."
                 ) from None
             except NotFound:
-                if away and time.monotonic() < deadline:
-                    time.sleep(0.25)  # a server that has just come back may not know its workspaces yet
+                if time.monotonic() < back:
+                    time.sleep(0.25)
                     continue
                 self._dead = True
                 raise self._disappearance() from None
             except LauncherError as error:
-                away = away or isinstance(error, ServerUnreachable)
+                if isinstance(error, ServerUnreachable):
+                    back = time.monotonic() + RETURN
                 if time.monotonic() < deadline:
                     time.sleep(0.25)
                     continue
@@ -291,7 +296,7 @@ class RemoteKernel:
 
     def _connect(self) -> None:
         path = f"{self._base}/api/kernels/{self.id}/channels?session_id={self._client}"
-        opened = dial(self.connection, path, f"The kernel in {self.name!r}", protocols=[wire.PROTOCOL])
+        opened = dial(self.connection, path, f"The kernel in {self.name!r}", protocols=[wire.PROTOCOL], timeout=BIRTH)
         if opened.subprotocol != wire.PROTOCOL:
             opened.close()
             raise LauncherError(
