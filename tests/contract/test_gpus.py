@@ -139,6 +139,16 @@ async def test_one_that_ends_by_itself(house: House, how: str) -> None:
     await house.run("dog", gpus="all")
 
 
+async def test_a_gpu_that_a_stopped_one_wants_again_is_given_last(house: House) -> None:
+    first = await house.run("cat", gpus=1)
+    await house.workspaces.stop(ANN, "cat")
+    await house.quiet()
+    others = [await house.run(f"w{number}", gpus=1) for number in range(3)]
+    assert sorted(one.gpus for one in others) == [(uuid(index),) for index in (1, 2, 3)]
+    await house.workspaces.start(ANN, "cat")
+    assert (await house.ready("cat")).gpus == first.gpus
+
+
 async def test_ten_race_for_one(house: House) -> None:
     wish = (uuid(1),)
     results = await asyncio.gather(

@@ -106,11 +106,11 @@ class Leases:
     ) -> tuple[str, ...]:
         """Decide what a workspace gets; ``NoGpuFree`` if it is nothing now. Asks nobody."""
         line = list(line)
-        may, taken = decide.turns(gpus, leased.holders, line, share=self.share)
+        may, taken = decide.turns(gpus, leased.holders, line, share=self.share, stopped=leased.stopped)
         if any(waiting.id == holder for waiting in line):
             chosen = may.get(holder)
         else:
-            chosen = decide.choose(gpus, taken, wish, share=self.share, asker=holder)
+            chosen = decide.choose(gpus, taken, wish, share=self.share, asker=holder, stopped=leased.stopped)
         if chosen is None:
             raise NoGpuFree(decide.refusal(gpus, leased.holders, wish))
         return chosen
