@@ -192,6 +192,43 @@ async def test_they_wait_in_line(house: House) -> None:
     assert len(house.containers()) == 4
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["create_container"],
+        ["create_container answered"],
+        ["rename_container"],
+        ["rename_container answered"],
+        ["rename_container", "rename_container"],
+        ["rename_container answered", "rename_container answered"],
+        ["remove_container"],
+    ],
+    ids=lambda steps: f"{steps[0]}, {len(steps)}",
+)
+async def test_a_server_killed_while_it_gives_gpus_to_one_that_waited(
+    house: House, make_house: Make, steps: list[str]
+) -> None:
+    """At each step of putting the container with GPUs in the other's place."""
+    await house.run("first", gpus="all")
+    waited = await house.launch("cat", gpus=2, gpu_wait=True)
+    await house.until(lambda: house.workspaces.get(ANN, "cat").gpu_queue == 1)
+    holds = [house.engine.faults.hold(step) for step in steps]
+    await house.workspaces.stop(ANN, "first")
+    for hold in holds[:-1]:
+        hold.released.set()
+    await asyncio.wait_for(holds[-1].reached.wait(), 5)
+    house.host.ended_servers.add(house.gpus.leases.server)
+    await house.engine.close()
+    holds[-1].released.set()
+    await house.close()
+    later = await make_house(server="later").open()
+    shown = await later.ready("cat")
+    assert (shown.id, len(shown.gpus)) == (waited.id, 2)
+    assert devices(later, "cat") == shown.gpus
+    await later.quiet()
+    assert len(later.containers()) == 2 and set(holders(later)) == {waited.id}
+
+
 async def test_nobody_overtakes_one_who_wants_more(house: House) -> None:
     await house.run("one", gpus=3)
     await house.launch("big", gpus=3, gpu_wait=True)
