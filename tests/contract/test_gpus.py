@@ -417,6 +417,40 @@ async def test_pruned_claims_do_no_harm(house: House) -> None:
         await house.launch("bird", gpus=1)
 
 
+async def test_pruned_claims_are_there_again_after_a_restart(house: House, make_house: Make) -> None:
+    shown = await house.run("cat", gpus=3)
+    await house.close()
+    house.host.claims.clear()
+    later = await make_house().open()
+    await later.quiet()
+    assert holders(later) == [shown.id] * 3
+
+
+async def test_started_again_before_all_is_given_back(house: House) -> None:
+    shown = await house.run("cat", gpus="all")
+    hold = house.engine.faults.hold("release_claim")
+    await house.workspaces.stop(ANN, "cat")
+    await hold.reached.wait()
+    starting = asyncio.create_task(house.workspaces.start(ANN, "cat"))
+    await asyncio.sleep(0.01)
+    assert not starting.done()
+    hold.released.set()
+    await starting
+    assert (await house.ready("cat")).gpus == shown.gpus
+    await house.quiet()
+    assert holders(house) == [shown.id] * 4
+
+
+async def test_started_again_at_once(house: House) -> None:
+    shown = await house.run("cat", gpus="all")
+    for _ in range(5):
+        await house.workspaces.stop(ANN, "cat")
+        await house.workspaces.start(ANN, "cat")
+        await house.ready("cat")
+        await house.quiet()
+        assert holders(house) == [shown.id] * 4
+
+
 async def test_who_has_lost_the_race_is_ended(house: House) -> None:
     hold = house.engine.faults.hold("start_container")
     await house.launch("cat", gpus=1)

@@ -24,6 +24,7 @@ from .inventory import Inventory
 from .leases import Leases
 from .line import Line
 from .replacing import Make, replace
+from .state import ALIVE
 
 GRACE = 2.0
 """Seconds after which a workspace that stopped without our doing has given its GPUs back: somebody may be restarting it."""
@@ -294,7 +295,10 @@ class GpuManager:
 
     async def _give_back(self, holder: str) -> None:
         try:
-            await self.leases.give_back(holder)
+            async with self.leases.deciding:
+                if holder in self._held:
+                    return  # it has been started again meanwhile
+                await self.leases.give_back(holder)
         except LauncherError as error:
             # Claims of what does not run are nobody's as soon as this server has ended; until then we try again.
             self._log.warning("The GPUs of %s are not given back yet: %s", holder, error.message)
@@ -313,6 +317,9 @@ class GpuManager:
             entry = entries.get(holder)
             if entry is None or self._is_over(entry):
                 self.give_back(holder)
+            elif entry.container is not None and entry.container.status in ALIVE:
+                # Somebody may have pruned the claims of what runs.
+                await self.leases.holds(holder, entry.record.gpus)
 
     async def close(self) -> None:
         """End what is under way."""
