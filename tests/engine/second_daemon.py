@@ -38,16 +38,25 @@ class SecondDaemon:
         Whether its machine reaches what ours does.
     arguments
         More of ``dockerd``'s.
+    programs
+        A folder in which it looks for programs before all others.
     """
 
     def __init__(
-        self, hidden: Path, *, disk: str = "", goes_outside: bool = False, arguments: Iterable[str] = ()
+        self,
+        hidden: Path,
+        *,
+        disk: str = "",
+        goes_outside: bool = False,
+        arguments: Iterable[str] = (),
+        programs: Path | None = None,
     ) -> None:
         self._hidden = hidden
         self._disk = disk
         self._trusts: dict[str, Path] = {}
         self._goes_outside = goes_outside
         self._arguments = tuple(arguments)
+        self._programs = f"{programs}{os.pathsep}" if programs else ""
         # Not pytest's own directory, whose path is too long for a socket, and not /tmp, which may lie in memory.
         self.directory = Path(tempfile.mkdtemp(prefix="wltest-", dir="/var/tmp"))
         self.name = self.directory.name
@@ -127,6 +136,7 @@ class SecondDaemon:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                env={**os.environ, "PATH": f"{self._programs}{os.environ['PATH']}"},
             )
         deadline = time.monotonic() + 60
         while not self._answers():

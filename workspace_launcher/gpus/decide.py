@@ -162,7 +162,7 @@ def refusal(gpus: Sequence[Gpu], holders: Holders, wish: Wish) -> str:
         wanted = len(working) if wish == "all" else int(wish)
         count = "The GPU is" if len(working) == 1 else f"{taken} of {len(working)} GPUs are"
         what = f"{count} in use by others" + (f", and {wanted} are wanted" if wanted > 1 else "")
-    return f"{what}, who have set no time at which they end. With 'gpu_wait' a workspace waits in line."
+    return f"{what}, who have set no time at which they end. With 'gpu_wait' a workspace waits in line, with 'gpus' 0 it does without."
 
 
 def _working(gpus: Iterable[Gpu]) -> list[Gpu]:
