@@ -132,6 +132,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             gpus,
             base_url=server.base_url,
         )
+        gpus.make = launcher.make_container
         workspaces = WorkspaceManager(engine, view, launcher, upkeep, planner, marks, gpus, base_url=server.base_url)
         proxy = Proxy(
             server.cookie_secret,

@@ -153,6 +153,7 @@ class House:
             self.gpus,
             base_url="/",
         )
+        self.gpus.make = launcher.make_container
         self.workspaces = WorkspaceManager(
             self.engine, self.view, launcher, self.upkeep, planner, marks, self.gpus, base_url="/"
         )

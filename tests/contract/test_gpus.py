@@ -139,6 +139,16 @@ async def test_one_that_ends_by_itself(house: House, how: str) -> None:
     await house.run("dog", gpus="all")
 
 
+async def test_a_gpu_that_a_stopped_one_wants_again_is_given_last(house: House) -> None:
+    first = await house.run("cat", gpus=1)
+    await house.workspaces.stop(ANN, "cat")
+    await house.quiet()
+    others = [await house.run(f"w{number}", gpus=1) for number in range(3)]
+    assert sorted(one.gpus for one in others) == [(uuid(index),) for index in (1, 2, 3)]
+    await house.workspaces.start(ANN, "cat")
+    assert (await house.ready("cat")).gpus == first.gpus
+
+
 async def test_ten_race_for_one(house: House) -> None:
     wish = (uuid(1),)
     results = await asyncio.gather(
@@ -180,6 +190,43 @@ async def test_they_wait_in_line(house: House) -> None:
     assert {one.gpu_queue for one in shown} == {None}
     await house.quiet()
     assert len(house.containers()) == 4
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["create_container"],
+        ["create_container answered"],
+        ["rename_container"],
+        ["rename_container answered"],
+        ["rename_container", "rename_container"],
+        ["rename_container answered", "rename_container answered"],
+        ["remove_container"],
+    ],
+    ids=lambda steps: f"{steps[0]}, {len(steps)}",
+)
+async def test_a_server_killed_while_it_gives_gpus_to_one_that_waited(
+    house: House, make_house: Make, steps: list[str]
+) -> None:
+    """At each step of putting the container with GPUs in the other's place."""
+    await house.run("first", gpus="all")
+    waited = await house.launch("cat", gpus=2, gpu_wait=True)
+    await house.until(lambda: house.workspaces.get(ANN, "cat").gpu_queue == 1)
+    holds = [house.engine.faults.hold(step) for step in steps]
+    await house.workspaces.stop(ANN, "first")
+    for hold in holds[:-1]:
+        hold.released.set()
+    await asyncio.wait_for(holds[-1].reached.wait(), 5)
+    house.host.ended_servers.add(house.gpus.leases.server)
+    await house.engine.close()
+    holds[-1].released.set()
+    await house.close()
+    later = await make_house(server="later").open()
+    shown = await later.ready("cat")
+    assert (shown.id, len(shown.gpus)) == (waited.id, 2)
+    assert devices(later, "cat") == shown.gpus
+    await later.quiet()
+    assert len(later.containers()) == 2 and set(holders(later)) == {waited.id}
 
 
 async def test_nobody_overtakes_one_who_wants_more(house: House) -> None:
@@ -368,6 +415,40 @@ async def test_pruned_claims_do_no_harm(house: House) -> None:
     assert (await house.run("dog", gpus=1)).gpus == (uuid(3),)
     with pytest.raises(NoGpuFree):
         await house.launch("bird", gpus=1)
+
+
+async def test_pruned_claims_are_there_again_after_a_restart(house: House, make_house: Make) -> None:
+    shown = await house.run("cat", gpus=3)
+    await house.close()
+    house.host.claims.clear()
+    later = await make_house().open()
+    await later.quiet()
+    assert holders(later) == [shown.id] * 3
+
+
+async def test_started_again_before_all_is_given_back(house: House) -> None:
+    shown = await house.run("cat", gpus="all")
+    hold = house.engine.faults.hold("release_claim")
+    await house.workspaces.stop(ANN, "cat")
+    await hold.reached.wait()
+    starting = asyncio.create_task(house.workspaces.start(ANN, "cat"))
+    await asyncio.sleep(0.01)
+    assert not starting.done()
+    hold.released.set()
+    await starting
+    assert (await house.ready("cat")).gpus == shown.gpus
+    await house.quiet()
+    assert holders(house) == [shown.id] * 4
+
+
+async def test_started_again_at_once(house: House) -> None:
+    shown = await house.run("cat", gpus="all")
+    for _ in range(5):
+        await house.workspaces.stop(ANN, "cat")
+        await house.workspaces.start(ANN, "cat")
+        await house.ready("cat")
+        await house.quiet()
+        assert holders(house) == [shown.id] * 4
 
 
 async def test_who_has_lost_the_race_is_ended(house: House) -> None:

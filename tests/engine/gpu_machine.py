@@ -31,7 +31,11 @@ class GpuMachine:
         runtime.write_text(f'#!/bin/sh\nexec {sys.executable} -SE {script} {self._directory} "$@"\n')
         runtime.chmod(0o755)
         arguments = ("--add-runtime", f"nvidia={runtime}", "--default-runtime", "nvidia")
-        self.daemon = SecondDaemon(hidden, arguments=arguments)
+        # Where dockerd finds a program of this name it takes device requests, and has it run before a container starts.
+        hook = self._directory / "nvidia-container-runtime-hook"
+        hook.write_text(f"#!/bin/sh\ncat > {self._directory}/hooked\n")
+        hook.chmod(0o755)
+        self.daemon = SecondDaemon(hidden, arguments=arguments, programs=self._directory)
 
     def have(self, *rows: str, trouble: str = "") -> None:
         """Have these GPUs from now on; in trouble ``nvidia-smi`` says that alone."""
@@ -44,6 +48,10 @@ class GpuMachine:
         """Take the GPUs from a container that runs, as a reload of systemd does."""
         (place,) = (self.daemon.directory / "exec").rglob(f"{container}/nvidia")
         (place / "trouble").write_text("Failed to initialize NVML: Unknown Error\n")
+
+    def hooked(self) -> str:
+        """Return what the hook of device requests was last told of a container."""
+        return (self._directory / "hooked").read_text()
 
     def close(self) -> None:
         """End it and remove every trace."""

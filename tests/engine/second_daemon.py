@@ -40,6 +40,8 @@ class SecondDaemon:
         Whether its machine reaches what ours does.
     arguments
         More of ``dockerd``'s.
+    programs
+        A folder in which it looks for programs before all others.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class SecondDaemon:
         disk_is_seen: bool = False,
         goes_outside: bool = False,
         arguments: Iterable[str] = (),
+        programs: Path | None = None,
     ) -> None:
         self._hidden = hidden
         self._disk = "" if disk_is_seen else disk
@@ -57,6 +60,7 @@ class SecondDaemon:
         self._trusts: dict[str, Path] = {}
         self._goes_outside = goes_outside
         self._arguments = tuple(arguments)
+        self._programs = f"{programs}{os.pathsep}" if programs else ""
         # Not pytest's own directory, whose path is too long for a socket, and not /tmp, which may lie in memory.
         self.directory = Path(tempfile.mkdtemp(prefix="wltest-", dir="/var/tmp"))
         self.name = self.directory.name
@@ -144,6 +148,7 @@ class SecondDaemon:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                env={**os.environ, "PATH": f"{self._programs}{os.environ['PATH']}"},
             )
         deadline = time.monotonic() + 60
         while not self._answers():

@@ -298,3 +298,17 @@ async def test_a_command_that_gets_gpus(engine: DockerEngine) -> None:
     assert with_all.output.count(b"UUID") == 4 and b"nvidia3" in with_all.output
     without = await engine.run_once(TINY, script)
     assert without.exit_code == 127 and b"nvidia0" not in without.output
+
+
+async def test_device_requests(engine: DockerEngine, machine: GpuMachine) -> None:
+    """The engine's own part of them: it takes the request, has NVIDIA's hook run, and tells the UUIDs by the environment."""
+    grant = GpuGrant((uuid(1), uuid(2)), GpuWay.REQUESTS, "compute,utility")
+    made = await engine.create_container(tiny_spec(f"{PREFIX}{secrets.token_hex(4)}", gpus=grant))
+    assert (await engine.container_spec(made)).gpus == grant
+    await engine.start_container(made)
+    assert made in machine.hooked()
+    told = await engine.execute(made, ["sh", "-c", "cat /proc/1/environ"])
+    visible = [one for one in told.output.split(b"\0") if one.startswith(b"NVIDIA_VISIBLE_DEVICES=")]
+    assert set(visible) == {f"NVIDIA_VISIBLE_DEVICES={uuid(1)},{uuid(2)}".encode()}
+    listed = await engine.execute(made, ["nvidia-smi", "-L"])
+    assert listed.output.count(b"UUID") == 2

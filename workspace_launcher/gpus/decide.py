@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .. import cuda
 from ..errors import Conflict, InvalidRequest
@@ -79,7 +80,13 @@ def fit(gpus: Iterable[Gpu], environment: Mapping[str, str]) -> tuple[Gpu, ...]:
 
 
 def choose(
-    gpus: Sequence[Gpu], holders: Holders, wish: Wish, *, share: int = 1, asker: str = ""
+    gpus: Sequence[Gpu],
+    holders: Holders,
+    wish: Wish,
+    *,
+    share: int = 1,
+    asker: str = "",
+    stopped: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[str, ...] | None:
     """Choose GPUs for a workspace, ``None`` if there are not enough now.
 
@@ -95,6 +102,8 @@ def choose(
         Most workspaces that may have one GPU.
     asker
         The workspace's ID: what it has already is not taken for another's.
+    stopped
+        How many workspaces that are stopped will want each GPU again: those that fewest want are given first.
     """
     free = [gpu for gpu in _working(gpus) if _held(gpu, holders, asker) < share]
     if isinstance(wish, tuple):
@@ -104,12 +113,22 @@ def choose(
         whole = _working(gpus)
         return tuple(gpu.uuid for gpu in whole) if whole and len(free) == len(whole) else None
     count = int(wish)
-    best = sorted(free, key=lambda gpu: (_held(gpu, holders, asker), _is_crowded(gpu, holders), gpu.index, gpu.uuid))
+
+    def cost(gpu: Gpu) -> tuple[object, ...]:
+        held, crowded = _held(gpu, holders, asker), _is_crowded(gpu, holders)
+        return held, crowded, stopped.get(gpu.uuid, 0), gpu.index, gpu.uuid
+
+    best = sorted(free, key=cost)
     return tuple(gpu.uuid for gpu in best[:count]) if 0 < count <= len(best) else None
 
 
 def turns(
-    gpus: Sequence[Gpu], holders: Holders, line: Iterable[Waiting], *, share: int = 1
+    gpus: Sequence[Gpu],
+    holders: Holders,
+    line: Iterable[Waiting],
+    *,
+    share: int = 1,
+    stopped: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, set[str]]]:
     """Return what each of those that wait may have now, first come first served, and who then has, or is to have, which GPU.
 
@@ -118,7 +137,7 @@ def turns(
     taken: dict[str, set[str]] = {uuid: set(ids) for uuid, ids in holders.items()}
     may: dict[str, tuple[str, ...]] = {}
     for waiting in sorted(line, key=lambda one: (one.asked, one.id)):
-        chosen = choose(gpus, taken, waiting.wish, share=share, asker=waiting.id)
+        chosen = choose(gpus, taken, waiting.wish, share=share, asker=waiting.id, stopped=stopped)
         if chosen is not None:
             may[waiting.id] = chosen
         for uuid in chosen if chosen is not None else _kept_back(gpus, taken, waiting.wish, share):
@@ -143,7 +162,7 @@ def refusal(gpus: Sequence[Gpu], holders: Holders, wish: Wish) -> str:
         wanted = len(working) if wish == "all" else int(wish)
         count = "The GPU is" if len(working) == 1 else f"{taken} of {len(working)} GPUs are"
         what = f"{count} in use by others" + (f", and {wanted} are wanted" if wanted > 1 else "")
-    return f"{what}, who have set no time at which they end. With 'gpu_wait' a workspace waits in line."
+    return f"{what}, who have set no time at which they end. With 'gpu_wait' a workspace waits in line, with 'gpus' 0 it does without."
 
 
 def _working(gpus: Iterable[Gpu]) -> list[Gpu]:

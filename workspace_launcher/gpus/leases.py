@@ -56,8 +56,8 @@ class Leases:
         self.server = server or this_server()
         self._log = log
         self._lives = lives
-        # A server's own launches need not race one another.
-        self._deciding = asyncio.Lock()
+        # A server's own launches, and what it gives back, need not race one another.
+        self.deciding = asyncio.Lock()
 
     async def look(self) -> Leased:
         """Ask the engine who has what."""
@@ -92,7 +92,7 @@ class Leases:
         NoGpuFree
             Others have them.
         """
-        async with self._deciding:
+        async with self.deciding:
             for _ in range(ATTEMPTS):
                 leased = await self.look()
                 await self._sweep(leased)
@@ -106,11 +106,11 @@ class Leases:
     ) -> tuple[str, ...]:
         """Decide what a workspace gets; ``NoGpuFree`` if it is nothing now. Asks nobody."""
         line = list(line)
-        may, taken = decide.turns(gpus, leased.holders, line, share=self.share)
+        may, taken = decide.turns(gpus, leased.holders, line, share=self.share, stopped=leased.stopped)
         if any(waiting.id == holder for waiting in line):
             chosen = may.get(holder)
         else:
-            chosen = decide.choose(gpus, taken, wish, share=self.share, asker=holder)
+            chosen = decide.choose(gpus, taken, wish, share=self.share, asker=holder, stopped=leased.stopped)
         if chosen is None:
             raise NoGpuFree(decide.refusal(gpus, leased.holders, wish))
         return chosen

@@ -12,11 +12,10 @@ from typing import Any
 
 from ..config import GpuConfig
 from ..engine.base import Engine
-from ..engine_models import Container, GpuGrant, Image
+from ..engine_models import Container, ContainerSpec, GpuGrant, Image
 from ..errors import Conflict, LauncherError, NoGpuFree
 from ..gpu_models import GpuUse, Wish
 from ..labels import WorkspaceRecord
-from ..names import container_name
 from ..versions import Version, parse_version
 from ..view import HOLDING, Entry, Phase, WorkspaceView
 from .attachment import grant
@@ -24,9 +23,8 @@ from .decide import Waiting, as_text, as_wish, check, fit
 from .inventory import Inventory
 from .leases import Leases
 from .line import Line
-
-NEXT, BEFORE = ".next", ".before"
-"""How the names of containers end of which one takes the other's place, as in a rollback, which also mends what is cut off."""
+from .replacing import Make, replace
+from .state import ALIVE
 
 GRACE = 2.0
 """Seconds after which a workspace that stopped without our doing has given its GPUs back: somebody may be restarting it."""
@@ -65,6 +63,8 @@ class GpuManager:
         self._acting: set[str] = set()
         """Those to which this server has just been doing something."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.make: Make = self._make
+        """Makes a container on its owner's network."""
         self.on_change: Callable[[], None] = lambda: None
         """Called when somebody may have other GPUs than before."""
 
@@ -192,7 +192,7 @@ class GpuManager:
             uuids = await self.ask(record.id, wish, wait=False)
         if uuids == record.gpus:
             return container
-        return await self._with_gpus(entry, container, uuids)
+        return await replace(self._engine, entry, container, uuids, self.grant(uuids), self.make)
 
     async def _wait(self, entry: Entry, wish: Wish, asked: str) -> tuple[str, ...]:
         before = entry.message
@@ -213,36 +213,8 @@ class GpuManager:
         finally:
             entry.gpu_queue, entry.message = None, before
 
-    async def _with_gpus(self, entry: Entry, container: Container, uuids: tuple[str, ...]) -> Container:
-        """Put a container with GPUs in the place of one that has none and never ran. What is cut off, a rollback mends."""
-        name = container_name(*entry.key)
-        record = dataclasses.replace(entry.record, gpus=uuids)
-        spec = await self._engine.container_spec(container.id)
-        spec = dataclasses.replace(
-            spec,
-            name=name + NEXT,
-            hostname=record.id,
-            labels={**spec.labels, **record.labels()},
-            gpus=self.grant(uuids),
-        )
-        made = await self._engine.create_container(spec)
-        # Until the new one has the name, what the engine tells of either is not of this workspace.
-        entry.container = None
-        try:
-            await self._engine.rename_container(container.id, name=name + BEFORE)
-            await self._engine.rename_container(made, name=name)
-            entry.record = dataclasses.replace(record, name=entry.record.name)
-            entry.container = await self._engine.inspect_container(made)
-        except BaseException:
-            entry.container = container
-            await asyncio.shield(self._discard(made))
-            raise
-        await self._discard(container.id)
-        return entry.container
-
-    async def _discard(self, container: str) -> None:
-        with contextlib.suppress(LauncherError):
-            await self._engine.remove_container(container, force=True)
+    async def _make(self, spec: ContainerSpec, owner: str) -> Container:
+        return await self._engine.inspect_container(await self._engine.create_container(spec))
 
     async def after_start(self, entry: Entry) -> None:
         """Prove that a workspace that has just been started may have its GPUs; else it is killed.
@@ -323,7 +295,10 @@ class GpuManager:
 
     async def _give_back(self, holder: str) -> None:
         try:
-            await self.leases.give_back(holder)
+            async with self.leases.deciding:
+                if holder in self._held:
+                    return  # it has been started again meanwhile
+                await self.leases.give_back(holder)
         except LauncherError as error:
             # Claims of what does not run are nobody's as soon as this server has ended; until then we try again.
             self._log.warning("The GPUs of %s are not given back yet: %s", holder, error.message)
@@ -342,6 +317,9 @@ class GpuManager:
             entry = entries.get(holder)
             if entry is None or self._is_over(entry):
                 self.give_back(holder)
+            elif entry.container is not None and entry.container.status in ALIVE:
+                # Somebody may have pruned the claims of what runs.
+                await self.leases.holds(holder, entry.record.gpus)
 
     async def close(self) -> None:
         """End what is under way."""

@@ -8,6 +8,7 @@ may have pruned them. A claim of a workspace that does not run counts as long as
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +39,8 @@ class Leased:
     """Workspaces that were made and wait for GPUs, of all servers."""
     slots: dict[str, set[str]] = field(default_factory=dict)
     """Names of the claims that stand, by UUID."""
+    stopped: dict[str, int] = field(default_factory=dict)
+    """How many workspaces that do not run will want a GPU again, by UUID."""
 
 
 def claim_name(uuid: str, slot: int) -> str:
@@ -91,7 +94,8 @@ def read(
         if row.status == "created" and not _uuids(row) and row.labels.get(GPU_ASKED, "").isdecimal()
         if lives(row.labels.get(GPU_SERVER, "")) is not False
     )
-    return Leased(holders, running, tuple(stale), waiting, slots)
+    stopped = Counter(uuid for row in ours if row.status not in ALIVE for uuid in _uuids(row))
+    return Leased(holders, running, tuple(stale), waiting, slots, dict(stopped))
 
 
 def _is_ours(row: ContainerRow) -> bool:
