@@ -1,17 +1,19 @@
 """The documentation's sessions, typed from top to bottom as they stand: with a real server, real workspaces, a real registry.
 
-What a page shows as output must come: ``…`` stands for anything, and sizes and times may be others.
+What a page shows as output must come, line by line: ``…`` stands for anything, and sizes and times may be others.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +23,8 @@ from tests.unit.documents import ROOT, Step, steps_of
 
 SOUGHT = ("JUPYTER_SERVER_URL", "JPY_PARENT_PID", "JUPYTERHUB_SERVICE_URL", "JUPYTER_TOKEN")
 
-PIP = """
-mkdir -p ~/.config/pip
-printf '[global]\\nno-index = true\\nfind-links = /home/workspace/notebooks/.wheels\\n' >~/.config/pip/pip.conf
-"""
+PIP = "[global]\nno-index = true\nfind-links = /home/workspace/notebooks/.wheels\n"
+"""Settings by which pip finds in the notebook directory what a page installs: there may be no index in reach."""
 
 
 class Reader:
@@ -39,6 +39,7 @@ class Reader:
     """
 
     def __init__(self, server: RunningServer, names: Mapping[str, str]) -> None:
+        self.server = server
         home = server.notebooks.parent
         self.names = {
             "you/": f"{server.owner}/",
@@ -60,6 +61,17 @@ class Reader:
             "COLUMNS": "200",
         }
         self.home = home
+
+    def read(self, page: str, *, but: str = "\n") -> None:
+        """Type all that a page shows, without what has some words in it."""
+        for step in steps_of(ROOT / page):
+            installs = re.search(r"exec (\S+) -- pip install", step.command)
+            if installs:
+                put_a_wheel(self.server.notebooks / ".wheels")
+                settings = f"mkdir -p ~/.config/pip && printf %s {shlex.quote(PIP)} >~/.config/pip/pip.conf"
+                self.type(Step(0, f"jupyter workspace exec {installs[1]} -- sh -c {shlex.quote(settings)}", ""))
+            if but not in step.command:
+                self.type(step)
 
     def type(self, step: Step) -> None:
         """Run a command and compare what it prints, where the page shows any of it."""
@@ -83,19 +95,20 @@ class Reader:
 
 
 def is_like(shown: str, said: str) -> bool:
-    """Return whether a command said what a page shows."""
-    parts = [re.escape(comparable(part)) for part in shown.split("…")]
-    return re.fullmatch(".*".join(parts), comparable(said)) is not None
+    """Return whether a command said each line that a page shows, in that order; others may have shared what is listed too."""
+    lines = iter([comparable(line) for line in said.splitlines()])
+    patterns = [comparable(line).split("…") for line in shown.splitlines() if line != "…"]
+    return all(any(re.match(".*".join(map(re.escape, parts)) + r"( |$)", line) for line in lines) for parts in patterns)
 
 
-def comparable(text: str) -> str:
-    """Return a text with sizes and ages all alike, and one space where there is any."""
-    sizes = re.sub(r"\b\d+(\.\d+)?( bytes|[kmg]| s| min| h)(?=\s|$)", "N", text)
-    return re.sub(r"\s+", " ", sizes)
+def comparable(line: str) -> str:
+    """Return a line with sizes and ages all alike, and one space where there is any."""
+    sizes = re.sub(r"\b\d+(\.\d+)?( bytes|[kmg]| s| min| h)(?=\s|$)", "N", line)
+    return re.sub(r"\s+", " ", sizes).strip()
 
 
 def put_a_wheel(folder: Path) -> None:
-    """Make what pip finds in place of the package that the tutorial installs: there may be no index in reach."""
+    """Make what pip finds in place of the package that the pages install."""
     folder.mkdir()
     with zipfile.ZipFile(folder / "humanize-4.13.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("humanize.py", 'def naturalsize(value):\n    return f"{value / 1e9:.1f} GB"\n')
@@ -107,17 +120,25 @@ def put_a_wheel(folder: Path) -> None:
         wheel.writestr(f"{about}/RECORD", "".join(f"{name},,\n" for name in (*wheel.namelist(), f"{about}/RECORD")))
 
 
+def snapshots_of(server: RunningServer) -> list[dict[str, Any]]:
+    return [row for row in server.api("GET", "/snapshots") if row["owner"] == server.owner]
+
+
 def test_the_tutorial(server: RunningServer) -> None:
     reader = Reader(server, {})
-    put_a_wheel(server.notebooks / ".wheels")
-    steps = list(steps_of(ROOT / "docs/tutorial.md"))
-    for step in steps:
-        if "pip install" in step.command:
-            reader.type(Step(step.line, f"jupyter workspace exec first -- sh -c '{PIP.replace(chr(39), chr(34))}'", ""))
-        reader.type(step)
+    reader.read("docs/tutorial.md")
     assert reader.opened.read_text() == f"{reader.names['http://localhost:8888']}/workspace/{server.owner}/first/\n"
     assert (server.notebooks / "answer.txt").read_text() == "42\n"
-    assert server.api("GET", "/workspaces") == [] and server.api("GET", "/snapshots") == []
+    assert server.api("GET", "/workspaces") == [] and snapshots_of(server) == []
+
+
+def test_the_terminals_quarter_of_an_hour(server: RunningServer) -> None:
+    reader = Reader(server, {})
+    reader.read("docs/terminal.md", but="exec -it")  # which test_terminal.py does, in a terminal of its own
+    first, second = reader.opened.read_text().splitlines()
+    assert first.endswith("/quiet_otter/") and second != first
+    images = {row["name"]: row["image"] for row in server.api("GET", "/workspaces")}
+    assert len(images) == 2 and f"{server.owner}/quiet_otter:one" in images.values()
 
 
 def test_passing_a_snapshot_on(server: RunningServer, tmp_path: Path) -> None:
@@ -138,11 +159,13 @@ def test_passing_a_snapshot_on(server: RunningServer, tmp_path: Path) -> None:
         registry.stop()
 
 
-@pytest.mark.parametrize("said", ["first is gone.\n", "", "one  2.5g  12 s\ntwo"])
-def test_what_is_not_shown_is_seen(said: str) -> None:
-    assert not is_like("first is running.\n", said)
-    assert not is_like("one  …  2 s\n", said)
+@pytest.mark.parametrize(
+    "said", ["", "first is gone.\n", "one is running.\n", "second\nfirst is running.\n", "first is running.x\nsecond"]
+)
+def test_what_is_missing_is_seen(said: str) -> None:
+    assert not is_like("first is running.\nsecond\n", said)
 
 
-def test_what_is_shown_may_have_other_sizes() -> None:
-    assert is_like("NAME   SIZE\nfirst  2g\n…\nin all\n", "NAME  SIZE    \nfirst 34 bytes\nmore\nin all\n")
+def test_what_is_shown_may_have_other_sizes_and_others_things() -> None:
+    shown = "NAME   SIZE\n…\nfirst  2g  … 3 s\nin all\n"
+    assert is_like(shown, "NAME  SIZE    SHARED\nadas  1g\nfirst 34 bytes  a b 12 min\nmore\nin all\n")
