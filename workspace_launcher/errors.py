@@ -22,6 +22,7 @@
      +-- RegistryUnreachable       a registry does not answer
      +-- CredentialStoreFailed     docker's store of logins cannot be used
      +-- OperationCancelled
+     +-- AccountsUnavailable       nobody can tell who somebody is
      +-- ServerUnreachable         for clients: no Jupyter server, or none with the launcher, answers
 
 No HTTP status lives here: ``handlers/base.py`` alone knows which error is which.
@@ -180,6 +181,12 @@ class OperationCancelled(LauncherError):
     """A long-running operation was cancelled by its owner."""
 
     reason = "cancelled"
+
+
+class AccountsUnavailable(LauncherError):
+    """Whatever knows who somebody is does not answer; nobody is let in."""
+
+    reason = "accounts_unavailable"
 
 
 class ServerUnreachable(LauncherError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .handlers import attachments, doctor, events, images, info, openapi, operations, snapshots, workspaces
+from .handlers import attachments, doctor, events, home, images, info, openapi, operations, snapshots, workspaces
 
 API = r"/workspace-launcher/api"
+HOME = "/workspace-launcher/home"
 NAME = r"([^/]+)"
 WORKSPACE = rf"{API}/workspaces/{NAME}/{NAME}"
 ACTIONS = r"(start|stop|restart|pause|unpause|rename)"
@@ -48,4 +49,5 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/operations/{NAME}/log", operations.OperationLogHandler),
     (rf"{API}/events", events.EventsHandler),
     (rf"{API}/openapi\.json", openapi.OpenApiHandler),
+    (HOME, home.HomeHandler),
 ]

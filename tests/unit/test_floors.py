@@ -31,6 +31,8 @@ FLOORS = [
         "operations",
         "view",
         "watch",
+        "audit",
+        "own_directory",
         "readiness",
         "mounts",
         "launch_directory",
@@ -58,8 +60,8 @@ FLOORS = [
         "pruning",
         "doctor",
     },
-    {"identity", "services", "openapi", "handlers", "routes"},
-    {"extension", "__init__"},
+    {"identity", "login", "shared", "services", "openapi", "handlers", "routes"},
+    {"extension", "serve", "__init__"},
 ]
 ALONE = ("engine", "proxy", "environment")
 
