@@ -9,10 +9,12 @@ from __future__ import annotations
 import copy
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.utils import JupyterServerAuthWarning
 from traitlets.config import Config
 
 from .errors import LauncherError
@@ -59,6 +61,8 @@ class SharedServerApp(ServerApp):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until stopped; return the exit status."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    # Our handlers authenticate before any method, and the guard asks before all others: neither by a decorator.
+    warnings.filterwarnings("ignore", category=JupyterServerAuthWarning)
     server: Any = SharedServerApp.instance()
     try:
         server.initialize(typed)

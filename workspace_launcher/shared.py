@@ -7,6 +7,7 @@ known to be for everybody: what nobody has thought of is refused.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Any, cast
 
@@ -126,6 +127,11 @@ class Guarded(JupyterHandler):
         action, resource = ACTIONS.get(str(self.request.method), "write"), getattr(self, "auth_resource", None) or HOST
         if not await ensure_async(self.authorizer.is_authorized(self, self.current_user, action, resource)):
             raise web.HTTPError(403, f"You are not allowed to {action} {resource} on this server.")
+
+    def finish(self, *arguments: Any, **options: Any) -> Any:
+        """End the answer, also of handlers whose own ``finish`` is a coroutine, which nobody awaits after an error."""
+        ended = super().finish(*arguments, **options)
+        return asyncio.ensure_future(ended) if asyncio.iscoroutine(ended) else ended
 
 
 class Closed(web.RequestHandler):

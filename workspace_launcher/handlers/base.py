@@ -93,7 +93,7 @@ class LauncherHandler(JupyterHandler):
     def on_finish(self) -> None:
         """Have it audited when something was to be changed."""
         super().on_finish()
-        if self.request.method not in self.ACTIONS and self.current_user is not None:
+        if self.request.method not in self.ACTIONS and self.current_user is not None and self.get_status() != 405:
             self.audit()
 
     def audit(self) -> None:
