@@ -32,8 +32,8 @@ ORIGIN = "0123456789abcdef.localhost"
 class ByHeader(IdentityProvider):
     """Takes a header's word for who asks. Such a request is like one with a token: it is no forged one."""
 
-    token = ""  # type: ignore[assignment]
-    auth_enabled = True  # type: ignore[assignment]
+    token = ""
+    auth_enabled = True
 
     def get_user(self, handler: Any) -> User | None:
         name = handler.request.headers.get("X-User", "")
@@ -64,7 +64,7 @@ class Call:
 class SharedServer:
     """The server under test."""
 
-    app: SharedServerApp
+    app: Any
     port: int
     client: AsyncHTTPClient
 

@@ -45,10 +45,11 @@ def test_every_call_is_one_that_the_schema_has(caplog: pytest.LogCaptureFixture)
     from workspace_launcher.openapi import CALLS
 
     with caplog.at_level(logging.INFO, "audit-test"):
-        for path, method, *_ in CALLS:
+        changing = [(path, method) for path, method, *_ in CALLS if method != "get"]
+        for path, method in changing:
             action, target = named(method.upper(), path.strip("/"))
             audit.record(action, user="Ω\n", owner="ann", target=target, details={"name": "x" * 9999})
-    assert len(caplog.records) == len(CALLS)
+    assert len(caplog.records) == len(changing)
     for record in caplog.records:
         line = record.getMessage()
         assert "\n" not in line
