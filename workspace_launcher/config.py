@@ -91,9 +91,10 @@ class WorkspaceConfig(Configurable):
     notebook_directory = Unicode(
         "",
         help="Host directory that is mounted in workspaces. Empty: the server's root directory. The server's own secrets "
-        "in it (runtime files, configuration) are hidden from workspaces. Where users have accounts on this machine it is for "
-        "each their own: '{home}' stands for their home directory, '{user}' for their name, as in '/srv/notebooks/{user}'. It is "
-        "made where it is missing; nobody but root may be allowed to write in the directories above it.",
+        "in it (runtime files, configuration) are hidden from workspaces. On a shared server it is for each user their own: "
+        "'{user}' stands for their name, as in '/srv/notebooks/{user}', and '{home}' for their home directory where they have "
+        "accounts on this machine. It is made where it is missing; nobody but root may be allowed to write in the directories "
+        "above it.",
     ).tag(config=True)
     volume_roots = List(
         Unicode(),

@@ -17,7 +17,7 @@ from .launch_directory import MOUNT_POINT, Account
 from .models import LaunchRequest
 from .mounts import checked_source, notebook_mounts
 from .names import container_name, network_name, notebooks_volume_name
-from .own_directory import own_directory
+from .own_directory import is_for_each, own_directory
 from .sizes import format_size, parse_size
 
 # What Docker gives by default, less what nobody needs for installing packages as root.
@@ -81,9 +81,9 @@ class ContainerPlanner:
         }
 
     @property
-    def have_accounts(self) -> bool:
-        """Whether owners have accounts of their own on this machine."""
-        return self._accounts is not None
+    def for_each(self) -> bool:
+        """Whether each owner has a notebook directory of their own."""
+        return is_for_each(os.fspath(self._notebooks))
 
     def account_of(self, owner: str) -> Account:
         """Return whom an owner's workspaces run as: where owners have accounts theirs, else this server's.
@@ -103,13 +103,12 @@ class ContainerPlanner:
     def notebooks(self, owner: str | None = None) -> Path:
         """Return the host directory that an owner's workspaces mount; ``InvalidRequest`` says why it cannot be.
 
-        Where owners have accounts it is theirs alone, and made where it is missing.
+        Where it is for each their own, it is made where it is missing.
         """
-        if self._accounts is None or owner is None:
+        pattern = os.fspath(self._notebooks)
+        if owner is None or not (self._accounts or is_for_each(pattern)):
             return checked_source(self._notebooks, self._secrets)
-        account = self.account_of(owner)
-        directory = own_directory(os.fspath(self._notebooks), owner=owner, account=account)
-        return checked_source(directory, self._secrets)
+        return checked_source(own_directory(pattern, owner=owner, account=self.account_of(owner)), self._secrets)
 
     def shm_size(self) -> int:
         """Return the bytes of /dev/shm of a workspace for which nothing is asked."""

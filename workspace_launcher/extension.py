@@ -76,11 +76,12 @@ class WorkspaceLauncherApp(ExtensionApp):
         engine_config = EngineConfig(parent=self)
         config = WorkspaceConfig(parent=self)
         proxy_config = ProxyConfig(parent=self)
-        if config.shared:
-            shared.check(server.identity_provider, server.authorizer, self.settings)
         owners = Owners(
             server.identity_provider, admins=frozenset(config.admins), admin_groups=frozenset(config.admin_groups)
         )
+        if config.shared:
+            shared.check(server.identity_provider, server.authorizer, self.settings)
+            shared.check_directories(owners, config.notebook_directory)
         engine = cast(Engine, engine_config.engine())
         data = Path(config.data_directory or Path(jupyter_data_dir()) / "workspace-launcher")
         view, events = WorkspaceView(), EventStream()

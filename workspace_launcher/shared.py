@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from typing import Any, cast
 
 from jupyter_server.auth import AllowAllAuthorizer, Authorizer, IdentityProvider, User
@@ -26,7 +27,8 @@ from tornado import web
 from .errors import AccountsUnavailable, LauncherError
 from .handlers.base import LauncherHandler
 from .handlers.logout import RevokingLogout
-from .identity import STOCK_PROVIDERS
+from .identity import STOCK_PROVIDERS, Owners
+from .own_directory import HOME, is_for_each
 
 OWN = "workspaces"
 """The resource of all that is the launcher's own."""
@@ -58,6 +60,20 @@ class WorkspacesOnly(Authorizer):
     def is_authorized(self, handler: Any, user: User, action: str, resource: str) -> bool:
         """Return whether a user may do something."""
         return resource == OWN or bool(handler.settings["workspace_launcher"].owners.owner_of(user).admin)
+
+
+def check_directories(owners: Owners, pattern: str) -> None:
+    """Refuse a server whose users would have one another's files; see ``NotShared``."""
+    if not is_for_each(pattern) or (pattern.startswith(HOME) and not owners.have_accounts):
+        raise NotShared(
+            "On a shared server each user needs a notebook directory of their own: set WorkspaceConfig.notebook_directory to "
+            "'/srv/notebooks/{user}', for example, or to '{home}' where users have accounts on this machine."
+        )
+    if os.getuid() == 0 and not owners.have_accounts:
+        raise NotShared(
+            "Workspaces run as their users' accounts on this machine, or else as this server's, which is root: take an "
+            "identity provider that knows accounts, or run the server as another user."
+        )
 
 
 def check(provider: Any, authorizer: Any, settings: dict[str, Any]) -> None:

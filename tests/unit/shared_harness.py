@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,7 @@ from tornado.netutil import bind_sockets
 from tornado.routing import PathMatches, Router, RuleRouter
 from tornado.web import RequestHandler
 
+from workspace_launcher.launch_directory import Account
 from workspace_launcher.serve import SharedServerApp
 
 with warnings.catch_warnings():
@@ -39,6 +41,9 @@ class ByHeader(IdentityProvider):
         name = handler.request.headers.get("X-User", "")
         handler._token_authenticated = bool(name)
         return User(name) if name else None
+
+    def account_of(self, user: User) -> Account:
+        return Account(os.getuid(), os.getgid(), user.username)
 
 
 class ReadOnly(Authorizer):

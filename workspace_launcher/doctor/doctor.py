@@ -75,7 +75,7 @@ class Doctor:
         )
 
     def _notebooks(self) -> Notebooks:
-        if self._planner.have_accounts:
+        if self._planner.for_each:
             return Notebooks("of each user", writable=True)
         try:
             source = self._planner.notebooks()

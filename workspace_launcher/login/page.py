@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import quote
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -13,6 +13,7 @@ _PAGE = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
 <title>Log in</title>
 <style>
 :root {{ --line: light-dark(#767676, #8a8a8a); --accent: light-dark(#0b57a4, #7cb7ff); --alert: light-dark(#a3000b, #ff9b9b); }}
