@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         argcomplete.autocomplete(parser)
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    if typed[:1] == ["serve"] and typed[1:2] != ["--"]:
+    if typed[:1] == ["serve"] and typed[1:2] not in (["--"], ["--help"], ["-h"]):
         typed.insert(1, "--")  # its options are the server's
     # Not left to argparse, which loses what is behind -- where options come between.
     behind = typed.index("--") if "--" in typed else len(typed)

@@ -40,7 +40,7 @@ def doctor(terminal: Terminal, options: Namespace) -> int:
 @verb(
     "serve",
     "Serve workspaces to the users of this machine, with logins by their accounts.",
-    argument("command", metavar="OPTIONS", nargs="*", help="as of jupyter server"),
+    argument("command", metavar="OPTIONS", nargs="*", help="those of jupyter server; -- --help lists them"),
 )
 def serve(terminal: Terminal, options: Namespace) -> None:
     """Become the server: it is another program, of which the terminal knows the name alone."""
