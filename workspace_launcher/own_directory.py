@@ -44,7 +44,7 @@ def own_directory(pattern: str, *, owner: str, account: Account) -> Path:
     directory = Path(pattern.replace(HOME, account.home).replace(OWNER, owner))
     try:
         parent = directory.parent.resolve(strict=True)
-        _check_way(parent, account)
+        check_way(parent, f"The directory of {account.name}")
         return _made(parent, directory.name, account)
     except OSError as error:
         raise InvalidRequest(
@@ -52,8 +52,14 @@ def own_directory(pattern: str, *, owner: str, account: Account) -> Path:
         ) from None
 
 
-def _check_way(parent: Path, account: Account) -> None:
-    """Refuse a directory in which, or above which, anybody but root and this server may write."""
+def check_way(parent: Path, what: str) -> None:
+    """Refuse a directory in which, or above which, anybody but root and this server may write.
+
+    Raises
+    ------
+    InvalidRequest
+        Somebody else may; ``what`` is to be mounted from there.
+    """
     for place in (parent, *parent.parents):
         found = place.stat()
         # In a sticky directory nobody moves what root owns, which is what follows there.
@@ -62,7 +68,7 @@ def _check_way(parent: Path, account: Account) -> None:
         )
         if found.st_uid not in (0, os.getuid()) or open_to_others:
             raise InvalidRequest(
-                f"The directory of {account.name} lies in {place}, where others may put another in its place: only root "
+                f"{what} lies in {place}, where others may put another in its place: only root "
                 "may be allowed to write there.",
                 reason="unsafe_directory",
             )
@@ -80,7 +86,7 @@ def _made(parent: Path, name: str, account: Account) -> Path:
         os.close(way)
     if stat.S_ISLNK(found.st_mode):
         target = (parent / name).resolve(strict=True)
-        _check_way(target.parent, account)
+        check_way(target.parent, f"The directory of {account.name}")
         found = target.stat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != account.uid:
         raise InvalidRequest(f"{parent / name} is not a directory of {account.name}.", reason="no_own_directory")

@@ -82,3 +82,20 @@ def test_an_owner_whose_account_is_not_known_gets_nobody_else_s(root: Path) -> N
         planner.notebooks("bob")
     with pytest.raises(Forbidden):
         planner.account_of("bob")
+
+
+def test_on_a_shared_server_no_volume_lies_where_others_write(root: Path) -> None:
+    from workspace_launcher.config import WorkspaceConfig
+    from workspace_launcher.volumes import VolumeManager
+
+    data, open_to_all = root / "data", root / "open"
+    for folder in (data / "set", open_to_all / "set"):
+        folder.mkdir(parents=True)
+    open_to_all.chmod(0o777)
+    config = WorkspaceConfig(volume_roots=[str(root)], shared=True)
+    volumes = VolumeManager(object(), object(), config, secrets=())  # type: ignore[arg-type]
+    assert volumes._directory(data / "set") == data / "set"
+    with pytest.raises(InvalidRequest, match="only root"):
+        volumes._directory(open_to_all / "set")
+    config.shared = False
+    assert volumes._directory(open_to_all / "set") == open_to_all / "set"
