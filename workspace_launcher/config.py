@@ -91,7 +91,10 @@ class WorkspaceConfig(Configurable):
     notebook_directory = Unicode(
         "",
         help="Host directory that is mounted in workspaces. Empty: the server's root directory. The server's own secrets "
-        "in it (runtime files, configuration) are hidden from workspaces.",
+        "in it (runtime files, configuration) are hidden from workspaces. On a shared server it is for each user their own: "
+        "'{user}' stands for their name, as in '/srv/notebooks/{user}', and '{home}' for their home directory where they have "
+        "accounts on this machine. It is made where it is missing; nobody but root may be allowed to write in the directories "
+        "above it.",
     ).tag(config=True)
     volume_roots = List(
         Unicode(),
@@ -154,7 +157,17 @@ class WorkspaceConfig(Configurable):
         help="Where each workspace's token and configuration lie on the host. Empty: workspace-launcher/ in Jupyter's data "
         "directory.",
     ).tag(config=True)
-    admins = List(Unicode(), help="Users that see everyone's workspaces.").tag(config=True)
+    admins = List(
+        Unicode(), help="Users that see everyone's workspaces; on a shared server they have the host too."
+    ).tag(config=True)
+    admin_groups = List(
+        Unicode(), help="Groups of this machine whose members are such users, where users have accounts on it."
+    ).tag(config=True)
+    shared = Bool(
+        False,
+        help="This server has several users (jupyter workspace serve): it does not start where it cannot tell them apart, and "
+        "gives them workspaces and nothing else of the host.",
+    ).tag(config=True)
 
 
 class GpuConfig(Configurable):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .config import WorkspaceConfig
 from .engine.base import Engine
 from .engine_models import ContainerSpec, GpuGrant, Mount, NetworkJoin, PublishedPort, Tmpfs
-from .errors import InvalidRequest
+from .errors import Forbidden, InvalidRequest
 from .labels import WorkspaceRecord
 from .launch_directory import MOUNT_POINT, Account
 from .models import LaunchRequest
 from .mounts import checked_source, notebook_mounts
 from .names import container_name, network_name, notebooks_volume_name
+from .own_directory import is_for_each, own_directory
 from .sizes import format_size, parse_size
 
 # What Docker gives by default, less what nobody needs for installing packages as root.
@@ -54,10 +55,12 @@ class ContainerPlanner:
         notebook_directory: Path,
         secrets: Iterable[Path],
         account: Account,
+        accounts: Callable[[str], Account | None] | None = None,
     ) -> None:
         self._engine = engine
         self.config = config
-        self.account = account
+        self._account = account
+        self._accounts = accounts
         self._notebooks = notebook_directory
         self._secrets = tuple(secrets)
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -77,17 +80,43 @@ class ContainerPlanner:
             "shm_size": self.shm_size(),
         }
 
-    def notebooks(self) -> Path:
-        """Return the host directory that workspaces mount; ``InvalidRequest`` says why it cannot be."""
-        return checked_source(self._notebooks, self._secrets)
+    @property
+    def for_each(self) -> bool:
+        """Whether each owner has a notebook directory of their own."""
+        return is_for_each(os.fspath(self._notebooks))
+
+    def account_of(self, owner: str) -> Account:
+        """Return whom an owner's workspaces run as: where owners have accounts theirs, else this server's.
+
+        Raises
+        ------
+        Forbidden
+            The owner's is not known.
+        """
+        if self._accounts is None:
+            return self._account
+        account = self._accounts(owner)
+        if account is None:
+            raise Forbidden(f"The account of {owner!r} on this machine is not known: log in anew.", reason="no_account")
+        return account
+
+    def notebooks(self, owner: str | None = None) -> Path:
+        """Return the host directory that an owner's workspaces mount; ``InvalidRequest`` says why it cannot be.
+
+        Where it is for each their own, it is made where it is missing.
+        """
+        pattern = os.fspath(self._notebooks)
+        if owner is None or not (self._accounts or is_for_each(pattern)):
+            return checked_source(self._notebooks, self._secrets)
+        return checked_source(own_directory(pattern, owner=owner, account=self.account_of(owner)), self._secrets)
 
     def shm_size(self) -> int:
         """Return the bytes of /dev/shm of a workspace for which nothing is asked."""
         memory = self.config.memory
         return self._shm_size(None, parse_size(memory, "memory") if memory else None)
 
-    def check(self, request: LaunchRequest) -> None:
-        """Refuse what cannot be given.
+    def check(self, request: LaunchRequest, owner: str) -> None:
+        """Refuse what an owner cannot be given.
 
         Raises
         ------
@@ -106,7 +135,7 @@ class ContainerPlanner:
                 f"Port {self.config.port} is JupyterLab's own and is published already.", reason="invalid_port"
             )
         if self._engine.shares_file_system:
-            self.notebooks()
+            self.notebooks(owner)
         self._publish_address()
 
     def _publish_address(self) -> str:
@@ -142,7 +171,7 @@ class ContainerPlanner:
             "port": record.port,
             "port_retries": 0,
             "open_browser": False,
-            "allow_root": self.account.uid == 0,
+            "allow_root": self.account_of(record.owner).uid == 0,
             "allow_remote_access": True,
             "root_dir": self.config.mount_point,
             "trust_xheaders": True,
@@ -159,7 +188,7 @@ class ContainerPlanner:
         gpus: GpuGrant | None = None,
     ) -> ContainerSpec:
         """Return the container of a checked request, with the volumes, further networks and GPUs that were found for it."""
-        config = self.config
+        config, account = self.config, self.account_of(record.owner)
         mounts, covers = self._mounts(record, launch_directory)
         memory = request.memory or (parse_size(config.memory, "memory") if config.memory else None)
         ports = [PublishedPort(record.port, self._publish_address())]
@@ -174,7 +203,7 @@ class ContainerPlanner:
                 "JUPYTER_CONFIG_PATH": MOUNT_POINT,
                 "JUPYTER_TOKEN_FILE": f"{MOUNT_POINT}/token",
             },
-            user=f"{self.account.uid}:{self.account.gid}",
+            user=f"{account.uid}:{account.gid}",
             groups=(str(config.environment_group),),
             hostname=record.id,
             network=network_name(record.owner),
@@ -200,7 +229,7 @@ class ContainerPlanner:
             notebooks = Mount(notebooks_volume_name(record.owner), place, volume=True)
             # Filled before the first start.
             return (notebooks, Mount("", MOUNT_POINT, read_only=True, volume=True)), ()
-        mounts, covers = notebook_mounts(self.notebooks(), place, self._secrets)
+        mounts, covers = notebook_mounts(self.notebooks(record.owner), place, self._secrets)
         return (*mounts, Mount(str(launch_directory), MOUNT_POINT, read_only=True)), covers
 
     def _shm_size(self, asked: int | None, memory: int | None) -> int:

@@ -24,6 +24,7 @@
      +-- CredentialStoreFailed     docker's store of logins cannot be used
      +-- OperationCancelled
      +-- NotVerified               a snapshot does not work
+     +-- AccountsUnavailable       nobody can tell who somebody is
      +-- ServerUnreachable         for clients: no Jupyter server, or none with the launcher, answers
 
 No HTTP status lives here: ``handlers/base.py`` alone knows which error is which.
@@ -194,6 +195,12 @@ class NotVerified(LauncherError):
     """A snapshot does not start, or cannot import what it has."""
 
     reason = "not_verified"
+
+
+class AccountsUnavailable(LauncherError):
+    """Whatever knows who somebody is does not answer; nobody is let in."""
+
+    reason = "accounts_unavailable"
 
 
 class ServerUnreachable(LauncherError):

@@ -10,6 +10,8 @@ from typing import Any, cast
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 
+from . import shared
+from .audit import Audit
 from .building import BuildManager, ImageBuilder
 from .commit_marks import CommitMarks
 from .committing import CommitManager
@@ -87,6 +89,12 @@ class WorkspaceLauncherApp(ExtensionApp):
         engine_config = EngineConfig(parent=self)
         config = WorkspaceConfig(parent=self)
         proxy_config = ProxyConfig(parent=self)
+        owners = Owners(
+            server.identity_provider, admins=frozenset(config.admins), admin_groups=frozenset(config.admin_groups)
+        )
+        if config.shared:
+            shared.check(server.identity_provider, server.authorizer, self.settings)
+            shared.check_directories(owners, config.notebook_directory)
         engine = cast(Engine, engine_config.engine())
         data = Path(config.data_directory or Path(jupyter_data_dir()) / "workspace-launcher")
         view, events = WorkspaceView(), EventStream()
@@ -99,6 +107,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             notebook_directory=Path(config.notebook_directory or server.root_dir),
             secrets=secrets,
             account=Account.current(),
+            accounts=owners.account_of if owners.have_accounts else None,
         )
         gpu_config = GpuConfig(parent=self)
         gpus = GpuManager(
@@ -197,7 +206,8 @@ class WorkspaceLauncherApp(ExtensionApp):
         metrics = Metrics(view, gpus)
         events.heard = metrics.heard
         self.services = Services(
-            owners=Owners(server.identity_provider, admins=frozenset(config.admins)),
+            owners=owners,
+            audit=Audit(server.event_logger, self.log),
             engine=engine,
             workspaces=workspaces,
             snapshots=snapshots,
@@ -233,6 +243,8 @@ class WorkspaceLauncherApp(ExtensionApp):
         self.handlers.extend(ROUTES)
         server = cast(Any, self.serverapp)
         install(server.web_app, server.base_url)
+        if WorkspaceConfig(parent=self).shared:
+            shared.guard(server.web_app)
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         self.services.watch.start()

@@ -28,11 +28,15 @@ PAGE = {"workspaceLauncher": "inside"}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user that a workspace runs as."""
+    """The system's account that a workspace runs as."""
 
     uid: int
     gid: int
     name: str
+    home: str = ""
+    """Its home directory; empty where it is of no concern."""
+    groups: frozenset[str] = frozenset()
+    """Names of the groups that it is in."""
 
     @classmethod
     def current(cls) -> Account:

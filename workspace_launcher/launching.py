@@ -85,7 +85,7 @@ class Launcher:
         begun = time.monotonic()
         reference = request.image or self._planner.config.image
         request = with_defaults(request, self._images.launch_defaults(reference), gpus=self._gpus.count)
-        self._planner.check(request)
+        self._planner.check(request, owner)
         config = self._planner.config
         mine = self._view.of_owner(owner)
         if config.max_workspaces and len(mine) >= config.max_workspaces:
@@ -111,7 +111,7 @@ class Launcher:
             directory = await asyncio.to_thread(
                 self._directories.create,
                 record.id,
-                account=self._planner.account,
+                account=self._planner.account_of(owner),
                 home=config.home,
                 server=self._planner.server_settings(record),
             )

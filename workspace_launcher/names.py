@@ -18,6 +18,7 @@ RESERVED = ("workspace-launcher",)
 """No user's own: the name space of the launcher's images."""
 
 _SAFE = re.compile(r"[a-z0-9]+(?:(?:__?|-+)[a-z0-9]+)*")
+_LIKENESS = re.compile(r".*-[0-9a-f]{16}")
 
 ADJECTIVES = [
     "amber",
@@ -166,11 +167,15 @@ def is_safe(name: str) -> bool:
 
 
 def safe_name(user: str) -> str:
-    """Return a safe name for a user: their own where it is one, else a likeness with a hash, so that no two meet."""
-    if is_safe(user) and user not in RESERVED:
+    """Return a safe name for a user: their own where it is one, else a likeness with a hash, so that no two meet.
+
+    A name that looks like such a likeness is never taken as it is: whoever may choose theirs could choose another's. The
+    hash has 64 bits, so that none can be found that has it too.
+    """
+    if is_safe(user) and user not in RESERVED and not _LIKENESS.fullmatch(user):
         return user
-    likeness = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[: LONGEST - 9].strip("-") or "user"
-    return f"{likeness}-{hashlib.sha256(user.encode()).hexdigest()[:8]}"
+    likeness = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[: LONGEST - 17].strip("-") or "user"
+    return f"{likeness}-{hashlib.sha256(user.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def checked_workspace_name(name: object) -> str:

@@ -84,7 +84,9 @@ class Proofs:
             report.log(line)
 
         base = image.labels.get(SNAPSHOT_BASE, "")
-        found = await self._verifier.verify(image.id, base=base, report=Reporter(report.progress, log))
+        found = await self._verifier.verify(
+            image.id, owner=snapshot.owner, base=base, report=Reporter(report.progress, log)
+        )
         now = await self._engine.inspect_image(reference)
         # Another message makes another image of the same layers.
         if now.layers != image.layers:

@@ -8,6 +8,7 @@ from .handlers import (
     attachments,
     doctor,
     events,
+    home,
     images,
     info,
     openapi,
@@ -19,6 +20,7 @@ from .handlers import (
 )
 
 API = r"/workspace-launcher/api"
+HOME = "/workspace-launcher/home"
 NAME = r"([^/]+)"
 WORKSPACE = rf"{API}/workspaces/{NAME}/{NAME}"
 ACTIONS = r"(start|stop|restart|pause|unpause|rename)"
@@ -66,4 +68,5 @@ ROUTES: list[tuple[str, Any]] = [
     (rf"{API}/operations/{NAME}/log", operations.OperationLogHandler),
     (rf"{API}/events", events.EventsHandler),
     (rf"{API}/openapi\.json", openapi.OpenApiHandler),
+    (HOME, home.HomeHandler),
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .audit import Audit
     from .building import BuildManager
     from .committing import CommitManager
     from .doctor import Doctor
@@ -41,6 +42,7 @@ class Services:
     """Everything that a handler may call."""
 
     owners: Owners
+    audit: Audit
     engine: Engine
     workspaces: WorkspaceManager
     snapshots: SnapshotManager

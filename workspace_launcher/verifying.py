@@ -80,14 +80,14 @@ class Verifier:
         self._planner = planner
         self._directories = directories
 
-    async def verify(self, image: str, *, base: str, report: Reporter) -> Verification:
-        """Verify an image; what is imported is what it has over ``base``.
+    async def verify(self, image: str, *, owner: str, base: str, report: Reporter) -> Verification:
+        """Verify an image as its owner would run it; what is imported is what it has over ``base``.
 
         What goes wrong with the engine is raised; all else that goes wrong is the image's fault and in the result.
         """
         trial = _Trial(self._engine, self._planner, self._directories, report)
         try:
-            return await trial.run(image, base)
+            return await trial.run(image, owner, base)
         finally:
             await asyncio.shield(trial.end())
 
@@ -105,10 +105,10 @@ class _Trial:
         self._id = new_workspace_id()
         self._making: asyncio.Future[str] | None = None
 
-    async def run(self, image: str, base: str) -> Verification:
+    async def run(self, image: str, owner: str, base: str) -> Verification:
         self._report.progress(Progress("Starting its JupyterLab"))
         begun = time.monotonic()
-        spec = await asyncio.to_thread(self._spec, image)
+        spec = await asyncio.to_thread(self._spec, image, owner)
         self._making = asyncio.ensure_future(self._engine.create_container(spec))
         container = await asyncio.shield(self._making)
         try:
@@ -138,12 +138,13 @@ class _Trial:
                 await self._engine.remove_container(await self._making, force=True)
         await asyncio.to_thread(self._directories.remove, self._id)
 
-    def _spec(self, image: str) -> ContainerSpec:
+    def _spec(self, image: str, owner: str) -> ContainerSpec:
         """Return a workspace that nobody sees, and that is swept when this server is gone."""
         config, planner = self._planner.config, self._planner
-        record = WorkspaceRecord(self._id, "verify", self._id, image, "/", config.port)
+        record = WorkspaceRecord(self._id, owner, self._id, image, "/", config.port)
         settings = planner.server_settings(record)
-        directory = self._directories.create(self._id, account=planner.account, home=config.home, server=settings)
+        account = planner.account_of(owner)
+        directory = self._directories.create(self._id, account=account, home=config.home, server=settings)
         spec = planner.spec(LaunchRequest(), record, directory)
         return dataclasses.replace(
             spec,

@@ -14,6 +14,7 @@ from .launch_directory import MOUNT_POINT
 from .models import LaunchRequest, ManagedVolume, VolumeBinding
 from .mounts import checked_source
 from .names import volume_name
+from .own_directory import check_way
 from .view import WorkspaceView
 
 
@@ -106,6 +107,9 @@ class VolumeManager:
             raise Forbidden(
                 f"The directory {wanted} is not under one that may be mounted: {places}.", reason="not_allowed"
             )
+        if self._config.shared:
+            # What one user mounts is not to be another's, or the host's, by the time that the engine finds it.
+            check_way(directory.parent, f"The directory {wanted}")
         for secret in self._secrets:
             if secret.exists() and directory in secret.resolve().parents:
                 raise Forbidden(f"The directory {wanted} holds this server's own secrets.", reason="not_allowed")

@@ -186,6 +186,10 @@ class Jupyter:
     lookup: Lookup
     user: str = "alice"
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    audited: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def noted(self, action: str, **what: object) -> None:
+        self.audited.append((action, what))
 
     def owner_of(self, user: object) -> Owner:
         return Owner(self.user)
@@ -312,7 +316,8 @@ async def running(
     app.web_app.settings["workspace_launcher"] = SimpleNamespace(
         proxy=proxy,
         lookup=jupyter.lookup,
-        owners=SimpleNamespace(owner_of=jupyter.owner_of),
+        owners=SimpleNamespace(owner_of=jupyter.owner_of, sessions=None),
+        audit=SimpleNamespace(record=jupyter.noted),
         **(services(jupyter.lookup) if services else {}),
     )
     try:

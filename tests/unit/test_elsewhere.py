@@ -34,7 +34,7 @@ def planner(directory: Path, *, shares: bool, address: str | None) -> ContainerP
 def test_elsewhere_nothing_of_this_machine_is_mounted(tmp_path: Path) -> None:
     # The directory need not be there.
     plan = planner(tmp_path / "none", shares=False, address="10.0.0.1")
-    plan.check(LaunchRequest())
+    plan.check(LaunchRequest(), "jo")
     spec = plan.spec(LaunchRequest(ports={9000: ("127.0.0.1", None)}), RECORD, tmp_path / "launch")
     assert spec.mounts == (
         Mount("workspace-jo..notebooks", "/home/workspace/notebooks", volume=True),
@@ -55,12 +55,12 @@ def test_here_directories_are_mounted(tmp_path: Path) -> None:
     }
     assert spec.ports == (PublishedPort(8888, "127.0.0.1"),)
     with pytest.raises(InvalidRequest):
-        planner(tmp_path / "none", shares=True, address="127.0.0.1").check(LaunchRequest())
+        planner(tmp_path / "none", shares=True, address="127.0.0.1").check(LaunchRequest(), "jo")
 
 
 def test_without_an_address_the_refusal_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"EngineConfig\.publish_address") as caught:
-        planner(tmp_path, shares=False, address=None).check(LaunchRequest())
+        planner(tmp_path, shares=False, address=None).check(LaunchRequest(), "jo")
     assert caught.value.reason == "no_publish_address"
 
 

@@ -32,6 +32,8 @@ FLOORS = [
         "operations",
         "view",
         "watch",
+        "audit",
+        "own_directory",
         "readiness",
         "mounts",
         "launch_directory",
@@ -67,8 +69,8 @@ FLOORS = [
         "gpus",
         "metrics",
     },
-    {"identity", "services", "openapi", "handlers", "routes"},
-    {"extension", "__init__"},
+    {"identity", "login", "shared", "services", "openapi", "handlers", "routes"},
+    {"extension", "serve", "__init__"},
 ]
 ALONE = ("engine", "proxy", "environment")
 

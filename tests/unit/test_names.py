@@ -19,6 +19,13 @@ def test_likenesses_do_not_meet() -> None:
     assert len({names.safe_name(user) for user in ("Ann", "ANN", "ann", "a.nn", "a-nn")}) == 5
 
 
+@pytest.mark.parametrize("user", ["a/b", "..", "Ω", "x" * 200, "admin ", "Admin", "\udcff"])
+def test_nobody_can_take_the_name_that_another_was_given(user: str) -> None:
+    given = names.safe_name(user)
+    assert names.is_safe(given)
+    assert names.safe_name(given) not in (given, user)
+
+
 def test_a_container_name_splits_in_one_way_only() -> None:
     for owner, name in (("a-b", "c"), ("a", "b-c"), ("a_b", "c_d")):
         assert names.split_container_name(names.container_name(owner, name)) == (owner, name)

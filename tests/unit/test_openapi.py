@@ -11,6 +11,8 @@ from workspace_launcher.routes import API, ROUTES
 def served() -> set[tuple[str, str]]:
     calls = set()
     for pattern, handler in ROUTES:
+        if not pattern.startswith(API):
+            continue  # a page for people
         path = pattern.removeprefix(API).replace(r"\.", ".")
         groups = (
             ["{owner}", "{name}"]

@@ -36,7 +36,7 @@ def type_(server: FakeServer) -> Type:
 def test_every_verb_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     expected = "list launch open start stop restart rename remove commit snapshots images gpus logs exec stats push pull doctor"
     more = "build tag rmi search login logout registries volumes networks prune changes diff rollback share unshare"
-    more += " squash export import recipe rebuild verify"
+    more += " squash export import recipe rebuild verify serve"
     assert set(VERBS) == set(f"{expected} {more}".split())
     for verb in VERBS.values():
         with pytest.raises(SystemExit) as ended:

@@ -60,6 +60,8 @@ def build_parser(prog: str = "jupyter workspace") -> argparse.ArgumentParser:
 def read(parser: argparse.ArgumentParser, typed: Sequence[str]) -> argparse.Namespace:
     """Return what was typed, without the program's name, as options; wrong usage exits with status 2."""
     typed = list(typed)
+    if typed[:1] == ["serve"] and typed[1:2] not in (["--"], ["--help"], ["-h"]):
+        typed.insert(1, "--")  # its options are the server's
     # Not left to argparse, which loses what is behind -- where options come between.
     behind = typed.index("--") if "--" in typed else len(typed)
     options = parser.parse_args(typed[:behind])

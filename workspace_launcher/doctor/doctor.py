@@ -75,6 +75,8 @@ class Doctor:
         )
 
     def _notebooks(self) -> Notebooks:
+        if self._planner.for_each:
+            return Notebooks("of each user", writable=True)
         try:
             source = self._planner.notebooks()
         except InvalidRequest as error:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import responses
 from typing import Any, ClassVar, cast
+from urllib.parse import unquote
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 
 from .. import errors
+from ..audit import API, named, noted
 from ..models import Operation, Owner, to_json
 from ..services import Services
 
@@ -35,6 +38,7 @@ STATUS: dict[type[errors.LauncherError], int] = {
     errors.WorkspaceTimeout: 504,
     errors.WorkspaceUnreachable: 502,
     errors.EngineUnavailable: 503,
+    errors.AccountsUnavailable: 503,
     errors.NoSpace: 507,
     errors.RegistryDenied: 403,
     errors.RegistryUnreachable: 502,
@@ -80,8 +84,38 @@ class LauncherHandler(JupyterHandler):
         user = self.current_user
         if user is None:
             raise errors.NotLoggedIn("Log in first: this request carries no valid token or cookie.")
-        if not await ensure_async(self.authorizer.is_authorized(self, user, self.action(), self.resource)):
+        await self.authorize()
+
+    async def authorize(self) -> None:
+        """Ask the server's ``Authorizer`` about the user, and raise where it refuses."""
+        if not await ensure_async(self.authorizer.is_authorized(self, self.current_user, self.action(), self.resource)):
             raise web.HTTPError(403, f"You are not allowed to {self.action()} {self.resource} on this server.")
+
+    def on_finish(self) -> None:
+        """Have it audited when something was to be changed."""
+        super().on_finish()
+        if self.request.method not in self.ACTIONS and self.current_user is not None and self.get_status() != 405:
+            self.audit()
+
+    def audit(self) -> None:
+        """Note what was asked for, by whom, and what was answered."""
+        _, _, path = str(self.request.path).partition(API)
+        action, target = named(str(self.request.method), unquote(path))
+        # What was made says where it is.
+        made = unquote(self._headers.get("Location", "").partition(API)[2])
+        kind, _, rest = made.partition("/")
+        details = noted(self.request.body)
+        if kind == "operations":
+            details["operation"] = rest
+        self.services.audit.record(
+            action,
+            user=self.current_user.username,
+            owner=self.owner.name,
+            target=rest if kind == "workspaces" else target,
+            status=self.get_status(),
+            address=str(self.request.remote_ip),
+            details=details,
+        )
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log what we raise on purpose as one line, and only what nobody foresaw with its trace."""
@@ -127,6 +161,13 @@ class LauncherHandler(JupyterHandler):
         """Answer with plain text."""
         self.plain_text()
         self.finish(text)
+
+    @contextmanager
+    def closed_at_logout(self) -> Iterator[None]:
+        """Break a long answer off when the user whose browser reads it logs out."""
+        user = "" if self.token_authenticated else self.owner.name
+        with self.services.proxy.tracked("", self.request.connection.close, user):  # type: ignore[union-attr]
+            yield
 
     def accept(self, operation: Operation) -> None:
         """Answer that an operation has begun, and where it can be watched."""

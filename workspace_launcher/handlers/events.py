@@ -29,7 +29,7 @@ class EventsHandler(LauncherHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Accel-Buffering", "no")
         try:
-            with services.events.subscribe(owner) as subscription:
+            with services.events.subscribe(owner) as subscription, self.closed_at_logout():
                 self.send("engine", services.watch.state())
                 for workspace in services.workspaces.list(owner.name):
                     self.send("workspace", workspace)

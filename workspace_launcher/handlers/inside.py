@@ -37,6 +37,7 @@ class CommitHandler(InsideHandler):
         """Begin to."""
         passage, request = self.passage, CommitRequest.parse(self.body(*CommitRequest.KEYS))
         operation = await self.services.commits.commit(Owner(passage.owner), passage.name, request)
+        self.note("workspace.commit", passage.owner, passage.name)
         self.set_status(202)
         self.set_header("Location", f"{passage.border.prefix}{OPERATION}/{operation.id}")
         self.finish_json(operation)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
+from jupyter_server.auth import User
 from jupyter_server.utils import url_path_join
 from tornado import web
 
 from ..errors import Forbidden, InvalidRequest, NotFound
-from ..proxy.origin import TICKET_PATH, OriginHost, split_host
+from ..proxy.origin import TICKET_PATH, OriginHost, Session, split_host
 from ..proxy.targets import Border, checked_target
 from .forwarding import Forwarding
 from .passage import Passage, WorkspaceHandler
@@ -40,12 +41,15 @@ class OriginAdmission(WorkspaceHandler):
         prefix = url_path_join(self.base_url, "workspace", owner, name) + "/"
         cookie = self.get_cookie(origins.cookie_name(host), "") or ""
         session = origins.session_of(cookie, host)
-        if session is None or session.user != owner:
+        user = await self._user_of(session) if session is not None and session.user == owner else None
+        if session is None or user is None:
             known = origins.unseal(cookie)
             self._lead_back(host, known.main_host if known else "", path + query if path != "/" else prefix)
             return None
         self._main_host = session.main_host
         self._check_source()
+        self.current_user = self._jupyter_current_user = user
+        await self.authorize()
         if path == "/" or path + "/" == prefix:
             self.redirect(prefix + query)
             return None
@@ -56,6 +60,14 @@ class OriginAdmission(WorkspaceHandler):
             raise NotFound("There is nothing at this path.")
         border = Border(seen_as, endpoint.base_url, shared=False)
         return Passage(owner, name, host.workspace_id, endpoint, border, path, query, browser_user=owner)
+
+    async def _user_of(self, session: Session) -> User | None:
+        """Return whose browser it is; ``None`` where the login by which it came is over."""
+        sessions = self.services.owners.sessions
+        if sessions is not None and session.login:
+            found: User | None = await sessions.user_of_session(session.login)
+            return found
+        return User(session.username or session.user)
 
     def lab_url(self) -> str:
         """Return the launcher's lab, which is on another origin."""

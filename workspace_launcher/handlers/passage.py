@@ -43,6 +43,19 @@ class WorkspaceHandler(LauncherHandler):
         lookup: EndpointLookup = self.services.lookup
         return lookup
 
+    def note(self, action: str, owner: str, name: str) -> None:
+        """Have it audited that this user does something with a workspace."""
+        self.services.audit.record(
+            action,
+            user=self.current_user.username,
+            owner=owner,
+            target=f"{owner}/{name}",
+            address=str(self.request.remote_ip),
+        )
+
+    def audit(self) -> None:
+        """Do nothing: what passes to a workspace is the workspace's."""
+
     def set_default_headers(self) -> None:
         """Set none: an answer has the workspace's, and what we answer ourselves sets its own."""
 

@@ -62,7 +62,7 @@ class PathAdmission(WorkspaceHandler):
         by_token = self.token_authenticated
         shared = False
         if not by_token or (self.is_navigation() and "Authorization" not in self.request.headers):
-            shared = self._admit_browser(owner, workspace_id, path + query)
+            shared = self._admit_browser(owner, name, workspace_id, path + query)
             if self._finished:
                 return None
         return Passage(
@@ -115,7 +115,7 @@ class PathAdmission(WorkspaceHandler):
             and bool(self.identity_provider.login_available)
         )
 
-    def _admit_browser(self, owner: str, workspace_id: str, target: str) -> bool:
+    def _admit_browser(self, owner: str, name: str, workspace_id: str, target: str) -> bool:
         """Lead a browser to the workspace's origin, or let it pass where there is none; return whether it passes.
 
         Raises
@@ -132,7 +132,16 @@ class PathAdmission(WorkspaceHandler):
                     "This path is for programs that send a token in a header; browsers use the workspace's own origin.",
                     reason="own_origin",
                 )
-            code = proxy.origins.issue_ticket(user=owner, host=host, main_host=main_host, target=target)
+            sessions = self.services.owners.sessions
+            code = proxy.origins.issue_ticket(
+                user=owner,
+                host=host,
+                main_host=main_host,
+                target=target,
+                username=self.current_user.username,
+                login=sessions.session_of(self) if sessions else "",
+            )
+            self.note("workspace.open", owner, name)
             self.redirect_away(f"{self.request.protocol}://{host}{TICKET_PATH}?code={quote(code)}")
             return False
         if not proxy.allow_shared_origin:
@@ -146,6 +155,8 @@ class PathAdmission(WorkspaceHandler):
             raise Forbidden("This request comes from another site.", reason="cross_origin")
         if headers.get("Sec-Fetch-Site", "same-origin") in ("cross-site", "same-site") and not self.is_navigation():
             raise Forbidden("This request comes from another site.", reason="cross_origin")
+        if self.is_navigation():
+            self.note("workspace.open", owner, name)
         if not proxy.warned_of_shared_origin:
             proxy.warned_of_shared_origin = True
             self.log.warning(

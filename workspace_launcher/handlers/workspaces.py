@@ -96,7 +96,7 @@ class LogsHandler(WorkspaceHandlerBase):
             return
         self.plain_text()
         # Whoever followed has gone: that is the end, and no error.
-        with contextlib.suppress(StreamClosedError):
+        with contextlib.suppress(StreamClosedError), self.closed_at_logout():
             async for chunk in services.engine.follow_logs(container, tail=tail):
                 self.write(chunk)
                 await self.flush()

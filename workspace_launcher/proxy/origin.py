@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -45,6 +46,10 @@ class Session:
     main_host: str
     issued: float
     """Seconds since the epoch."""
+    username: str = ""
+    """What the identity provider calls the user; empty where that is what the launcher does."""
+    login: str = ""
+    """Key of the login by which they came, empty where the identity provider knows none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,9 @@ class Origins:
 
     # Tickets.
 
-    def issue_ticket(self, *, user: str, host: OriginHost, main_host: str, target: str) -> str:
+    def issue_ticket(
+        self, *, user: str, host: OriginHost, main_host: str, target: str, username: str = "", login: str = ""
+    ) -> str:
         """Return a ticket for a browser that may enter a workspace's origin and is to arrive at ``target``."""
         now = self._monotonic()
         for old in [code for code, ticket in self._tickets.items() if ticket.deadline <= now]:
@@ -146,7 +153,7 @@ class Origins:
             del self._tickets[next(iter(self._tickets))]
         self._main_hosts[host.domain] = main_host
         code = secrets.token_urlsafe(32)
-        session = Session(user, host.workspace_id, str(host), main_host, self._clock())
+        session = Session(user, host.workspace_id, str(host), main_host, self._clock(), username, login)
         self._tickets[code] = Ticket(session, target, now + self._ticket_lifetime)
         return code
 
@@ -161,8 +168,7 @@ class Origins:
 
     def seal(self, session: Session) -> str:
         """Return the value of the cookie for a session."""
-        fields = [session.user, session.workspace_id, session.host, session.main_host, session.issued]
-        body = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+        body = base64.urlsafe_b64encode(json.dumps(dataclasses.astuple(session)).encode()).decode().rstrip("=")
         return f"{body}.{self._signature(body)}"
 
     def unseal(self, value: str) -> Session | None:
@@ -170,10 +176,9 @@ class Origins:
         body, _, signature = value.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._signature(body).encode()):
             return None
-        user, workspace_id, host, main_host, issued = json.loads(
-            base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-        )
-        return Session(user, workspace_id, host, main_host, issued)
+        fields = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        # Those of an older version had fewer.
+        return Session(*fields) if len(fields) == len(dataclasses.fields(Session)) else None
 
     def session_of(self, value: str, host: OriginHost) -> Session | None:
         """Return the session that a cookie stands for; ``None`` where it does not hold on this host now."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from ..terminal import Terminal, console, printable
-from .table import JSON, verb
+from .table import JSON, UsageError, argument, verb
 
 if TYPE_CHECKING:
     from ...models import Finding
@@ -34,6 +35,18 @@ def doctor(terminal: Terminal, options: Namespace) -> int:
     else:
         _print(findings)
     return 1 if any(finding.health.value == "problem" for finding in findings) else 0
+
+
+@verb(
+    "serve",
+    "Serve workspaces to the users of this machine, with logins by their accounts.",
+    argument("command", metavar="OPTIONS", nargs="*", help="those of jupyter server; -- --help lists them"),
+)
+def serve(terminal: Terminal, options: Namespace) -> None:
+    """Become the server: it is another program, of which the terminal knows the name alone."""
+    if "ipykernel" in sys.modules:
+        raise UsageError("A server is started in a terminal, not in a notebook.")
+    os.execv(sys.executable, [sys.executable, "-m", "workspace_launcher.serve", *options.command])
 
 
 def _print(findings: list[Finding]) -> None:
