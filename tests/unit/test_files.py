@@ -64,7 +64,7 @@ def test_to_standard_output(server: FakeServer, type_: Type, tmp_path: Path, mon
     output = io.TextIOWrapper(io.BytesIO())
     monkeypatch.setattr(sys, "stdout", output)
     assert type_("export", "1f", "-o", "-") == 0
-    assert output.buffer.getvalue() == b"a file"  # type: ignore[attr-defined]
+    assert output.buffer.getvalue() == b"a file"
     monkeypatch.setattr(output, "isatty", lambda: True)
     assert type_("export", "1f", "-o", "-") == 2
 
