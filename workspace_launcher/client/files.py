@@ -41,10 +41,12 @@ class _Counted:
 
 def length_of(file: IO[bytes]) -> int | None:
     """Return how many bytes of a file are left to read, ``None`` where nobody knows."""
-    try:
-        return os.fstat(file.fileno()).st_size - file.tell() if file.seekable() else None
-    except (OSError, ValueError):
+    if not file.seekable():
         return None
+    here = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    file.seek(here)
+    return end - here
 
 
 class Files:
