@@ -6,6 +6,7 @@ All is in memory already, so a scrape asks the engine nothing (https://prometheu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -56,8 +57,9 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def close(self) -> None:
-        """Be asked no more."""
-        self._registry.unregister(self)
+        """Be asked no more. A server may end before it has started."""
+        with contextlib.suppress(KeyError):
+            self._registry.unregister(self)
 
     def heard(self, kind: str, data: Any) -> None:
         """Measure what is published."""
