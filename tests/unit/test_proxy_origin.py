@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from jupyter_server.auth import Authorizer, User
 
 from tests.unit.proxy_harness import AUTH, BASE, ID, OTHER_ID, PREFIX, Backend, Jupyter, running
 from workspace_launcher.errors import WorkspaceStopped
@@ -299,3 +300,56 @@ async def test_a_workspace_domain_gives_origins_everywhere(jupyter: Jupyter, tmp
             assert (answer.get("location") or "").startswith(f"http://{ID}.ws.example.org{TICKET_PATH}?code=")
         finally:
             settings["allow_remote_access"] = False
+
+
+class Refusing(Authorizer):
+    """Lets nobody write or execute, and remembers whom it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str, str]] = []
+
+    def is_authorized(self, handler: object, user: User, action: str, resource: str) -> bool:
+        self.asked.append((user.username, action, resource))
+        return action == "read"
+
+
+async def test_the_authorizer_is_asked_on_origins_too(
+    jupyter: Jupyter, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await jupyter.sign_in()
+    authorizer = Refusing()
+    monkeypatch.setitem(jupyter.app.web_app.settings, "authorizer", authorizer)
+    own = f"Origin: http://{jupyter.origin_host}"
+    assert (await jupyter.ask(PREFIX + "x", session, host=jupyter.origin_host)).status == 200
+    answered = len(backend.requests)
+    assert (await jupyter.ask(PREFIX + "x", session, own, method="POST", host=jupyter.origin_host)).status == 403
+    upgrade = (
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: " + "A" * 22 + "==",
+    )
+    assert (await jupyter.ask(PREFIX + "x", session, own, *upgrade, host=jupyter.origin_host)).status == 403
+    assert len(backend.requests) == answered
+    assert authorizer.asked == [("alice", action, "workspaces") for action in ("read", "write", "execute")]
+
+
+async def test_an_origin_s_cookie_ends_with_the_login_it_came_by(jupyter: Jupyter, backend: Backend) -> None:
+    logins = {"key": User("Alice")}
+
+    class Sessions:
+        def session_of(self, handler: object) -> str:
+            return "key"
+
+        async def user_of_session(self, key: str) -> User | None:
+            return logins.get(key)
+
+    jupyter.app.web_app.settings["workspace_launcher"].owners.sessions = Sessions()
+    session = await jupyter.sign_in()
+    assert (await jupyter.ask(PREFIX + "x", session, host=jupyter.origin_host)).status == 200
+    assert [(action, what["target"]) for action, what in jupyter.audited] == [("workspace.open", "alice/lab")]
+    logins.clear()
+    answer = await jupyter.ask(PREFIX + "x", session, host=jupyter.origin_host)
+    assert (answer.status, answer.reason) == (403, "not_signed_in")
+    assert len(backend.requests) == 1
