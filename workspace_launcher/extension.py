@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server.auth import User
 from jupyter_server.extension.application import ExtensionApp
 
 from . import shared
@@ -152,6 +153,9 @@ class WorkspaceLauncherApp(ExtensionApp):
             ticket_lifetime=proxy_config.ticket_lifetime,
             session_lifetime=proxy_config.session_lifetime,
         )
+
+        if owners.sessions is not None:
+            owners.sessions.on_end = lambda username: proxy.revoke_user(owners.owner_of(User(username)).name)
 
         def changed(entry: Entry) -> None:
             if entry.state not in (WorkspaceState.RUNNING, WorkspaceState.STARTING):

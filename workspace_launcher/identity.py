@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider, User
@@ -32,6 +33,9 @@ class KnowsAccounts(Protocol):
 @runtime_checkable
 class KnowsSessions(Protocol):
     """An identity provider that can end a login for whoever has its cookie."""
+
+    on_end: Callable[[str], None]
+    """Is told the name of a user whose logins it ended by itself."""
 
     def session_of(self, handler: object) -> str:
         """Return the key of a request's session, empty where it has none."""

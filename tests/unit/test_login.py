@@ -266,9 +266,17 @@ async def test_a_closed_account_is_logged_out(browser: Browser, machine: Machine
     browser.server.app.identity_provider.recheck_after = 0.0
     assert await browser.owner() == "admin"
     account = machine.accounts.pop("admin")
+    closed: list[str] = []
+    with server_proxy(browser).tracked("0123456789abcdef", lambda: closed.append("socket"), "admin"):
+        assert await browser.owner() is None
+    assert closed == ["socket"], "what the account has open stays open"
     assert await browser.owner() is None
     machine.accounts["admin"] = account
     assert await browser.owner() is None, "a session came back"
+
+
+def server_proxy(browser: Browser) -> Any:
+    return browser.server.app.web_app.settings["workspace_launcher"].proxy
 
 
 async def test_a_token_opens_nothing(browser: Browser) -> None:

@@ -72,6 +72,8 @@ class PamIdentityProvider(IdentityProvider):
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="pam")
         self._waiting = 0
         self._seen: dict[str, _Seen] = {}
+        self.on_end: Callable[[str], None] = lambda username: None
+        """Is told of a user who may not log in any more, so that what they have open is closed."""
         self._looks: dict[str, asyncio.Future[_Seen]] = {}
 
     @default("login_handler_class")
@@ -123,6 +125,7 @@ class PamIdentityProvider(IdentityProvider):
         if seen.account is None or seen.account.uid != session.uid:
             self.log.warning("%s may not log in any more: their sessions end.", session.username)
             await asyncio.to_thread(self.sessions.close_user, session.username)
+            self.on_end(session.username)
             return None
         return User(session.username)
 
