@@ -345,7 +345,7 @@ def test_a_kernel_that_ends_for_want_of_memory(notebook: Notebook, server: Runni
     server.launch(name="small", memory="300m")
     notebook("%%workspace small\nx = 1")
     failed = notebook.run("%%workspace small\nheap = bytearray(10**9)\nheap[::4096] = b'x' * len(heap[::4096])")
-    assert "has run out of memory" in failed.error and "small" in failed.error, failed.error
+    assert "the workspace has run out of memory" in failed.error and "small" in failed.error, failed.error
     again = notebook("%%workspace small\n'x' in globals()")
     assert again.data() == ["False"] and "is gone" in again.stream("stderr")
     assert len(kernels(server, "small")) == 1
@@ -381,7 +381,7 @@ def test_a_server_that_goes_and_comes_back(tmp_path: Path, owner: str) -> None:
     server.launch(name="dog")
     notebook = Notebook(tmp_path)
     notebook("%%workspace dog\nx = 5")
-    notebook("import workspace_launcher.magic.kernel as kernel\nkernel.PATIENCE = 90")
+    notebook("import workspace_launcher.magic.recovery as recovery\nrecovery.PATIENCE = 90")
     port = int(server.url.rpartition(":")[2])
     again: list[RunningServer] = []
 
@@ -392,7 +392,7 @@ def test_a_server_that_goes_and_comes_back(tmp_path: Path, owner: str) -> None:
     code = "%%workspace dog\nimport time\nprint('begun')\ntime.sleep(3)\nprint('the end')"
     ran = notebook(code, when={"begun\\n": restart})
     assert "the end" in ran.stream()
-    notebook("kernel.PATIENCE = 1")
+    notebook("recovery.PATIENCE = 1")
     failed = notebook.run("%%workspace dog\nprint('begun')\ntime.sleep(100)", when={"begun\\n": again[0].kill})
     assert "does not answer: nothing listens there" in failed.error and "may still run" in failed.error
     notebook.close()

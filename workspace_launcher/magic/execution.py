@@ -6,6 +6,7 @@ import queue
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from .recovery import recover
 from .wire import Message
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Execution:
 
     def _recover(self) -> None:
         try:
-            self.kernel.recover()
+            recover(self.kernel)
         except BaseException:
             self._end()
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ import websocket
 from ..client.connection import API, Connection
 from ..client.sockets import dial, send
 from ..client.terminal import unknown
-from ..errors import LauncherError, NotFound, ServerUnreachable, WorkspaceStopped, WorkspaceUnreachable
+from ..errors import LauncherError, NotFound, WorkspaceUnreachable
 from ..models import Workspace
 from . import wire
 from .execution import Execution
@@ -26,16 +25,6 @@ SILENCE = 120.0
 """Seconds after which a connection is dead: the workspace's server sends a ping every 30."""
 BIRTH = 60.0
 """Seconds that a new kernel may take: its server lets nobody in before it has said something."""
-PATIENCE = 20.0
-"""Seconds to try to get a lost connection back."""
-RETURN = 5.0
-"""Seconds that a server which has come back may take to know its workspaces."""
-
-
-class KernelDied(LauncherError):
-    """The kernel ended by itself; its variables are gone."""
-
-    reason = "kernel_died"
 
 
 class RemoteKernel:
@@ -75,7 +64,8 @@ class RemoteKernel:
         self._connecting = threading.Lock()
         self._running: dict[str, Execution] = {}
         self._socket: Any = None
-        self._dead = False
+        self.dead = False
+        """Whether it has ended, as far as is known here."""
         # The server keeps what is said while nobody listens for whoever comes back with the same.
         self._client = uuid.uuid4().hex
         self._session = self._make(spec, label)
@@ -85,7 +75,7 @@ class RemoteKernel:
     def _make(self, spec: str | None, label: str) -> dict[str, Any]:
         wanted = {"path": f"{label}-{self._client}", "name": label, "type": "console", "kernel": {"name": spec}}
         try:
-            made: dict[str, Any] = self._call("POST", "api/sessions", wanted)
+            made: dict[str, Any] = self.call("POST", "api/sessions", wanted)
         except LauncherError:
             known = self.specs()
             if spec is not None and spec not in known:
@@ -95,18 +85,18 @@ class RemoteKernel:
 
     def specs(self) -> list[str]:
         """List the workspace's kernelspecs."""
-        return list(self._call("GET", "api/kernelspecs")["kernelspecs"])
+        return list(self.call("GET", "api/kernelspecs")["kernelspecs"])
 
     @property
     def language(self) -> str:
         """The language that it speaks."""
-        known = self._call("GET", "api/kernelspecs")["kernelspecs"]
+        known = self.call("GET", "api/kernelspecs")["kernelspecs"]
         return str(known.get(self.spec, {}).get("spec", {}).get("language", ""))
 
     @property
     def usable(self) -> bool:
         """Whether it can be talked with at once."""
-        return self._socket is not None and not self._dead
+        return self._socket is not None and not self.dead
 
     def ensure(self) -> None:
         """Connect to it, if that is not so.
@@ -116,16 +106,16 @@ class RemoteKernel:
         NotFound
             It is gone.
         """
-        if self._dead:
+        if self.dead:
             raise NotFound("The kernel is gone.")
         with self._connecting:
             if self._socket is None:
-                self._call("GET", f"api/kernels/{self.id}")
+                self.call("GET", f"api/kernels/{self.id}")
                 self._connect()
 
     def is_busy(self) -> bool:
         """Ask the workspace whether it works on something."""
-        return bool(self._call("GET", f"api/kernels/{self.id}")["execution_state"] != "idle")
+        return bool(self.call("GET", f"api/kernels/{self.id}")["execution_state"] != "idle")
 
     def execute(
         self,
@@ -195,13 +185,13 @@ class RemoteKernel:
 
     def interrupt(self) -> None:
         """Interrupt what it does."""
-        self._call("POST", f"api/kernels/{self.id}/interrupt")
+        self.call("POST", f"api/kernels/{self.id}/interrupt")
 
     def close(self, *, timeout: float | None = None) -> None:
         """End it, and the connection."""
-        self._dead = True
+        self.dead = True
         with contextlib.suppress(LauncherError):
-            self._call("DELETE", f"api/sessions/{self._session['id']}", timeout=timeout)
+            self.call("DELETE", f"api/sessions/{self._session['id']}", timeout=timeout)
         self._disconnect()
         self.connection.close()
 
@@ -209,90 +199,6 @@ class RemoteKernel:
     def name(self) -> str:
         """The workspace's name."""
         return self.workspace.name
-
-    def recover(self) -> None:
-        """Get the connection back after it was lost, or say why that cannot be.
-
-        Raises
-        ------
-        KernelDied
-            The kernel is gone or was started anew.
-        WorkspaceStopped, NotFound
-            The workspace does not run any more, or is gone.
-        ServerUnreachable
-            The server is gone.
-        """
-        deadline = time.monotonic() + PATIENCE
-        back = 0.0
-        while True:
-            if self._dead:
-                raise self._death()
-            try:
-                self.ensure()
-                return
-            except WorkspaceStopped:
-                if self._is_going() and time.monotonic() < deadline:
-                    time.sleep(0.25)  # whether it stops or is removed is not seen yet
-                    continue
-                self._dead = True
-                raise WorkspaceStopped(
-                    f"The workspace {self.name!r} was stopped in mid-cell; the kernel's variables are gone. "
-                    f"'%workspace start {self.name}' starts it."
-                ) from None
-            except NotFound:
-                if time.monotonic() < back:
-                    time.sleep(0.25)
-                    continue
-                self._dead = True
-                raise self._disappearance() from None
-            except LauncherError as error:
-                if isinstance(error, ServerUnreachable):
-                    back = time.monotonic() + RETURN
-                if time.monotonic() < deadline:
-                    time.sleep(0.25)
-                    continue
-                if isinstance(error, ServerUnreachable):
-                    raise ServerUnreachable(
-                        f"{error.message} The cell may still run in the workspace {self.name!r}; what it prints is not seen."
-                    ) from None
-                raise
-
-    def _disappearance(self) -> LauncherError:
-        """Return why the kernel cannot be found: it, or the whole workspace."""
-        try:
-            self._call("GET", "api/status")
-        except NotFound:
-            return NotFound(f"The workspace {self.name!r} was removed in mid-cell.")
-        except LauncherError as error:
-            return error
-        return KernelDied(f"The kernel in {self.name!r} was shut down in mid-cell; its variables are gone.")
-
-    def _is_going(self) -> bool:
-        """Return whether the workspace is on its way to an end."""
-        path = f"{API}/workspaces/{self._base.removeprefix('workspace/')}"
-        with contextlib.suppress(LauncherError), self._calls:
-            return bool(self.connection.send("GET", path).json()["state"] == "stopping")
-        return False
-
-    def _death(self) -> KernelDied:
-        why = "it has run out of memory" if self._ran_out_of_memory() else "it crashed, or was restarted by somebody"
-        return KernelDied(
-            f"The kernel in the workspace {self.name!r} ended in mid-cell: {why}. Its variables are gone; the next cell "
-            "has a new one.",
-            reason="out_of_memory" if why.endswith("memory") else None,
-        )
-
-    def _ran_out_of_memory(self) -> bool:
-        """Return whether the engine's kernel has killed something in the workspace for want of memory."""
-        path = f"{API}/workspaces/{self._base.removeprefix('workspace/')}/exec"
-        command = ["sh", "-c", "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null"]
-        try:
-            with self._calls:
-                said = self.connection.send("POST", path, body={"command": command, "root": False}).json()
-        except LauncherError:
-            return False
-        lines = [line.split() for line in str(said.get("output", "")).splitlines()]
-        return any(line[:1] == ["oom_kill"] and line[1:] != ["0"] for line in lines)
 
     def _connect(self) -> None:
         path = f"{self._base}/api/kernels/{self.id}/channels?session_id={self._client}"
@@ -334,7 +240,7 @@ class RemoteKernel:
     def _take(self, message: Message) -> None:
         if message.kind == "status" and message.content.get("execution_state") in ("restarting", "dead"):
             # What it knew is gone, and with it all that was asked of it.
-            self._dead = True
+            self.dead = True
             self._tell_all(None)
             return
         with self._state:
@@ -350,9 +256,16 @@ class RemoteKernel:
         for execution in running:
             execution.put(message)
 
-    def _call(
+    def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Any:
+        """Ask the workspace's own server; ``path`` is below its base URL."""
         with self._calls:
             answer = self.connection.send(method, f"{self._base}/{path}", body=body, timeout=timeout)
         return answer.json() if answer.content else None
+
+    def ask_launcher(self, method: str, path: str = "", body: Mapping[str, Any] | None = None) -> Any:
+        """Ask the launcher about the workspace, or to do something with it."""
+        whole = f"{API}/workspaces/{self._base.removeprefix('workspace/')}{path}"
+        with self._calls:
+            return self.connection.send(method, whole, body=body).json()
