@@ -160,13 +160,13 @@ class WorkspaceLauncherApp(ExtensionApp):
         def changed(entry: Entry) -> None:
             if entry.state not in (WorkspaceState.RUNNING, WorkspaceState.STARTING):
                 proxy.revoke(entry.record.id)
-            gpus.changed(entry)
+            gpus.returns.changed(entry)
             watchdog.changed(entry)
             events.publish("workspace", workspaces.shown(entry), owner=entry.record.owner)
 
         def removed(entry: Entry) -> None:
             proxy.revoke(entry.record.id)
-            gpus.removed(entry)
+            gpus.returns.removed(entry)
             gone = {"owner": entry.record.owner, "name": entry.record.name, "id": entry.record.id}
             events.publish("workspace-removed", gone, owner=entry.record.owner)
 

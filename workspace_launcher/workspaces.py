@@ -132,7 +132,7 @@ class WorkspaceManager:
 
     async def restart(self, owner: str, name: str) -> Workspace:
         """Stop and start a workspace, which keeps its GPUs meanwhile."""
-        with self._gpus.kept(self.workspace_id(owner, name)):
+        with self._gpus.returns.kept(self.workspace_id(owner, name)):
             await self.stop(owner, name)
             return await self.start(owner, name)
 

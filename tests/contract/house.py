@@ -202,7 +202,7 @@ class House:
 
     def _changed(self, entry: Entry) -> None:
         shown = self.workspaces.shown(entry)
-        self.gpus.changed(entry)
+        self.gpus.returns.changed(entry)
         self.watchdog.changed(entry)
         self.told.append(("workspace", shown.name, shown.state.value))
         self.events.publish("workspace", shown, owner=shown.owner)
@@ -211,7 +211,7 @@ class House:
         return server not in self.host.ended_servers
 
     def _removed(self, entry: Entry) -> None:
-        self.gpus.removed(entry)
+        self.gpus.returns.removed(entry)
         self.told.append(("workspace-removed", entry.record.name, ""))
         self.events.publish("workspace-removed", entry.key, owner=entry.record.owner)
 
@@ -252,7 +252,7 @@ class House:
     async def _quiet(self) -> None:
         while True:
             await self.host.heard()
-            tasks = self.upkeep._tasks | self.gpus._tasks
+            tasks = self.upkeep._tasks | self.gpus.returns.tasks
             if not tasks:
                 return
             await asyncio.wait(tasks)

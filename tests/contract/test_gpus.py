@@ -17,7 +17,7 @@ from tests.contract.gpu_rows import row, uuid
 from tests.contract.house import ANN, House
 from workspace_launcher.engine_models import ExecResult, GpuWay
 from workspace_launcher.errors import Conflict, EngineError, EngineUnavailable, InvalidRequest, NoGpuFree
-from workspace_launcher.gpus import line, manager
+from workspace_launcher.gpus import line, returns
 from workspace_launcher.labels import CLAIM_ID
 from workspace_launcher.models import OperationState, Owner, WorkspaceState
 
@@ -27,7 +27,7 @@ Make = Callable[..., House]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(manager, "GRACE", 0.001)
+    monkeypatch.setattr(returns, "GRACE", 0.001)
 
 
 @pytest.fixture

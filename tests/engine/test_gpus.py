@@ -130,6 +130,7 @@ class Pair:
             raise AssertionError(self.rows()) from None
 
 
+@pytest.mark.timeout(600)
 def test_twenty_launches_on_two_servers(serve: Serve, there: Any) -> None:
     """Four run, each with its own GPU; sixteen wait, and get theirs as others stop; a server that is killed changes nothing."""
     first, second = serve(owner()), serve(owner())

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Callable
 
 from ..config import GpuConfig
 from ..engine.base import Engine
 from ..engine_models import Container, ContainerSpec, GpuGrant, Image
-from ..errors import Conflict, LauncherError, NoGpuFree
+from ..errors import Conflict, NoGpuFree
 from ..gpu_models import GpuUse, Wish
 from ..labels import WorkspaceRecord
 from ..versions import Version, parse_version
-from ..view import HOLDING, Entry, Phase, WorkspaceView
+from ..view import Entry, WorkspaceView
 from .attachment import grant
 from .decide import Waiting, as_text, as_wish, check, fit
 from .inventory import Inventory
 from .leases import Leases
 from .line import Line
 from .replacing import Make, replace
-from .state import ALIVE
-
-GRACE = 2.0
-"""Seconds after which a workspace that stopped without our doing has given its GPUs back: somebody may be restarting it."""
+from .returns import Returns
 
 
 class GpuManager:
@@ -52,17 +46,11 @@ class GpuManager:
         self.inventory = inventory
         self.leases = leases
         self._config = config
-        self._is_ours = is_ours
-        self._log = log
         self._line = Line(leases)
-        self._held: set[str] = set()
-        """IDs of workspaces whose claims this server has to give back."""
-        self._kept: set[str] = set()
         self._fresh: set[str] = set()
         """Those of which the claims have just been taken, for a first start."""
-        self._acting: set[str] = set()
-        """Those to which this server has just been doing something."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.returns = Returns(view, leases, is_ours=is_ours, moved=self._moved, log=log)
+        """What becomes of the GPUs of workspaces that stop."""
         self.make: Make = self._make
         """Makes a container on its owner's network."""
         self.on_change: Callable[[], None] = lambda: None
@@ -113,18 +101,18 @@ class GpuManager:
         if image is not None:
             gpus = fit(gpus, image.environment)
         check(wish, gpus)
-        self._held.add(holder)
+        self.returns.hold(holder)
         try:
             uuids = await self.leases.take(holder, wish, gpus, line=self._line.of)
             self._fresh.add(holder)
             return uuids
         except NoGpuFree:
-            self._held.discard(holder)
+            self.returns.forget(holder)
             if wait:
                 return ()
             raise
         except BaseException:
-            self.give_back(holder)
+            self.returns.give_back(holder)
             raise
 
     def marked(
@@ -154,11 +142,11 @@ class GpuManager:
         known = {gpu.uuid for gpu in gpus if not gpu.fault}
         if lost := [uuid for uuid in record.gpus if uuid not in known]:
             raise Conflict(f"Its GPU {lost[0]} cannot be used any more.", reason="gpu_unavailable")
-        self._held.add(record.id)
+        self.returns.hold(record.id)
         try:
             await self.leases.take(record.id, record.gpus, gpus, line=self._line.of)
         except BaseException:
-            self._held.discard(record.id)
+            self.returns.forget(record.id)
             raise
 
     async def before_start(self, entry: Entry) -> Container | None:
@@ -203,12 +191,12 @@ class GpuManager:
             entry.message = f"Waiting for GPUs, {ahead}"
             self._view.changed(entry)
 
-        self._held.add(entry.record.id)
+        self.returns.hold(entry.record.id)
         try:
             waiting = Waiting(entry.record.id, wish, int(asked))
             return await self._line.wait(waiting, self.inventory.look, told)
         except BaseException:
-            self.give_back(entry.record.id)
+            self.returns.give_back(entry.record.id)
             raise
         finally:
             entry.gpu_queue, entry.message = None, before
@@ -231,79 +219,9 @@ class GpuManager:
             await self._engine.kill_container(container.id)
             raise NoGpuFree("Its GPUs were given to another workspace meanwhile. Start it again.")
 
-    # Giving back.
-
-    @contextlib.contextmanager
-    def kept(self, holder: str) -> Iterator[None]:
-        """Have a workspace keep its GPUs although it stops, for what starts it again at once."""
-        self._kept.add(holder)
-        try:
-            yield
-        finally:
-            self._kept.discard(holder)
-            if entry := self._view.by_id(holder):
-                self.changed(entry)
-
-    def changed(self, entry: Entry) -> None:
-        """Take note of a workspace that may have stopped, or may run."""
-        if not entry.record.gpu_wish:
-            return
-        identifier = entry.record.id
-        if entry.phase is not Phase.IDLE:
-            self._acting.add(identifier)
-        elif entry.state in HOLDING:
-            self._acting.discard(identifier)
-            if entry.record.gpus and identifier not in self._held and self._is_ours(identifier):
-                self._held.add(identifier)
-        elif identifier in self._held and identifier not in self._kept:
-            if identifier in self._acting:
-                self.give_back(identifier)
-            else:
-                self._spawn(self._give_back_later(identifier), f"giving back the GPUs of {identifier}")
-            self._acting.discard(identifier)
-        self._moved()
-
     def _moved(self) -> None:
         self._line.moved()
         self.on_change()
-
-    def removed(self, entry: Entry) -> None:
-        """Take note of a workspace that is gone."""
-        if entry.record.id in self._held and self._view.by_id(entry.record.id) is None:
-            self.give_back(entry.record.id)
-
-    def give_back(self, holder: str) -> None:
-        """Give back what a workspace has, in the background; those who wait are told."""
-        self._held.discard(holder)
-        self._fresh.discard(holder)
-        self._spawn(self._give_back(holder), f"giving back the GPUs of {holder}")
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _give_back_later(self, holder: str) -> None:
-        await asyncio.sleep(GRACE)
-        entry = self._view.by_id(holder)
-        if holder in self._held and (entry is None or self._is_over(entry)):
-            self.give_back(holder)
-
-    @staticmethod
-    def _is_over(entry: Entry) -> bool:
-        return entry.phase is Phase.IDLE and entry.state not in HOLDING
-
-    async def _give_back(self, holder: str) -> None:
-        try:
-            async with self.leases.deciding:
-                if holder in self._held:
-                    return  # it has been started again meanwhile
-                await self.leases.give_back(holder)
-        except LauncherError as error:
-            # Claims of what does not run are nobody's as soon as this server has ended; until then we try again.
-            self._log.warning("The GPUs of %s are not given back yet: %s", holder, error.message)
-            self._held.add(holder)
-        self._moved()
 
     async def engine_is_there(self) -> None:
         """After the engine was away, or at the start: look at what it has, and give back what nothing runs for."""
@@ -312,18 +230,9 @@ class GpuManager:
         if not self.inventory.gpus:
             return
         self.on_change()
-        entries = {entry.record.id: entry for entry in self._view}
-        for holder in list(self._held):
-            entry = entries.get(holder)
-            if entry is None or self._is_over(entry):
-                self.give_back(holder)
-            elif entry.container is not None and entry.container.status in ALIVE:
-                # Somebody may have pruned the claims of what runs.
-                await self.leases.holds(holder, entry.record.gpus)
+        await self.returns.look_over()
 
     async def close(self) -> None:
         """End what is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.returns.close()
         await self.inventory.close()
