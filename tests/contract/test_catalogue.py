@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.contract.fake_engine import LAB_IMAGE
@@ -40,6 +42,21 @@ async def test_one_that_does_not_fit_says_why(house: House) -> None:
     assert refused.value.reason == "driver_too_old"
     assert house.nothing_is_left()
     await house.run("dog", image=LAB_IMAGE)
+
+
+async def test_it_says_which_would_do(make_house: Callable[..., House]) -> None:
+    house = await make_house(images={"fits/cuda:1": {}, "new/cuda:1": {}, "plain/lab:1": {}}).open()
+    for name, environment in (
+        (CUDA, NEEDS),
+        ("fits/cuda:1", {"CUDA_VERSION": "12.4.1", "NVIDIA_REQUIRE_CUDA": "cuda>=12.4"}),
+        ("new/cuda:1", NEEDS),
+        ("plain/lab:1", {}),
+    ):
+        house.host.images.add(name, environment=environment)
+    house.driver = parse_version("550.54.14")
+    with pytest.raises(InvalidRequest) as refused:
+        await house.launch("cat", image=CUDA)
+    assert refused.value.message.endswith(" These go with it: fits/cuda:1.")
 
 
 async def test_of_another_machines_driver_nothing_is_known(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

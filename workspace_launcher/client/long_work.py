@@ -66,7 +66,8 @@ class LongWork:
     ) -> Workspace:
         """Wait until a workspace has started, and return it as it then is: ``failed`` is an outcome, not an error.
 
-        ``progress`` is called with each change. The server gives a start no more than a minute.
+        ``progress`` is called with each change. The server gives a start no more than a minute, after
+        the wait for GPUs of one that was launched to wait.
         """
 
         def judge(event: Event) -> Workspace | None:
