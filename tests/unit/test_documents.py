@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from traitlets.config import Configurable
 
 from docs.generated import rest_api, settings, verbs
 from tests.unit.documents import ROOT, code_of, command_lines, pages, steps_of, workspace_commands
+from workspace_launcher import config
 from workspace_launcher.client.cli import main
 from workspace_launcher.client.verbs import VERBS
 from workspace_launcher.openapi import CALLS, document
@@ -68,7 +70,7 @@ def test_tables_of_verbs_name_their_options(page: Path) -> None:
             row.append([child.content for child in token.children or () if child.type == "code_inline"])
         elif token.type == "tr_close" and len(row) > 1 and row[0] and row[0][0].split()[0] in VERBS:
             verbs = [code.split()[0] for code in row[0] if code.split()[0] in VERBS]
-            options = [code.split()[0] for codes in row[1:] for code in codes if code.startswith("-") and code != "-"]
+            options = [code.split()[0] for codes in row[1:] for code in codes if re.match("--?[a-z]", code)]
             unknown = set(options) - set().union(*map(flags_of, verbs))
             assert not unknown, (verbs, unknown)
 
@@ -85,6 +87,8 @@ def test_the_reference_has_every_setting() -> None:
     assert written == {
         f"{kind.__name__}.{name}" for kind in settings.configurables() for name in kind.class_trait_names(config=True)
     }
+    kinds = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, Configurable)]
+    assert {*kinds} - {Configurable} <= {*settings.configurables()}
     assert len(written) > 40
 
 
