@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable
 from itertools import groupby
@@ -25,7 +26,8 @@ def markdown() -> str:
 
 
 def _room(room: str, verbs: Iterable[Verb]) -> str:
-    title = (sys.modules[room].__doc__ or room).partition(":")[0]
+    # A room's docstring begins with what its verbs have in common: "Workspaces as a whole: list, launch, open".
+    title = re.split(r"[:.\n]", sys.modules[room].__doc__ or room)[0]
     return "\n".join([f"## {escaped(title)}\n", *map(_verb, verbs)])
 
 
