@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,17 @@ from .references import parse_reference
 
 FRONT_END_SOURCES = ("src", "style", "schema", "tsconfig.json", "package.json")
 LAST_LINES = 20
+MAGIC = (
+    "__init__.py",
+    "engine_models.py",
+    "errors.py",
+    "models.py",
+    "sizes.py",
+    "snapshot_models.py",
+    "client",
+    "magic",
+)
+"""What ``%workspace`` is made of."""
 
 _NOT_ON_AN_INDEX = re.compile(r"^([\w.-]+)==([\w.]+\+[\w.]+)", re.MULTILINE)
 
@@ -191,6 +203,8 @@ class ImageBuilder:
             found = {}
             if "labextension" in recipe.material:
                 found["labextension"] = Material(self._front_end, self._front_end_fingerprint())
+            if "magic" in recipe.material:
+                found["magic"] = magic_alone(Path(scratch) / "magic")
             if "wheels" in recipe.material:
                 found["wheels"] = _wheels(recipe, arguments["FLAVOUR"], Path(scratch))
             yield found
@@ -253,6 +267,19 @@ def _part(report: Reporter, number: int, count: int, title: str) -> Reporter:
         report.progress(dataclasses.replace(news, detail=f"{title}: {news.detail}", share=share))
 
     return Reporter(progress, report.log)
+
+
+def magic_alone(folder: Path) -> Material:
+    """Copy to a folder what notebooks load of this package, without the server."""
+    package = Path(__file__).parent
+    for name in MAGIC:
+        (folder / package.name).mkdir(parents=True, exist_ok=True)
+        if (package / name).is_dir():
+            without_cache = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(package / name, folder / package.name / name, ignore=without_cache)
+        else:
+            shutil.copy(package / name, folder / package.name / name)
+    return Material(folder)
 
 
 def _wheels(recipe: Recipe, flavour: str, folder: Path) -> Material:

@@ -182,7 +182,7 @@ class WorkspaceLauncherApp(ExtensionApp):
             copied_limit=parse_size(config.recipe_size, "recipe_size"),
             allow_root=config.allow_root,
         )
-        verifier = Verifier(engine, planner, directories)
+        verifier = Verifier(engine, planner, directories, gpus)
         proofs = Proofs(engine, snapshots, verifier, operations, data / "verifications")
         rollbacks = Rollbacks(
             engine,

@@ -23,6 +23,7 @@ from .errors import (
     WorkspaceStopped,
     WorkspaceTimeout,
 )
+from .gpus import GpuManager
 from .labels import WorkspaceRecord
 from .launch_directory import MOUNT_POINT, LaunchDirectories
 from .models import LaunchRequest, Progress
@@ -38,7 +39,7 @@ LOG_LINES = 200
 NAMED = 5
 """Modules that the sentence names which says what cannot be imported."""
 NO_GPU = "not looked at: it was verified without a GPU"
-"""What is told of GPUs where its container has none."""
+"""What is told of GPUs where it needs none, or there is none that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +76,20 @@ class _Fault(Exception):
 class Verifier:
     """Boots images as workspaces are, but without the user's files and any network, and looks whether they work."""
 
-    def __init__(self, engine: Engine, planner: ContainerPlanner, directories: LaunchDirectories) -> None:
+    def __init__(
+        self, engine: Engine, planner: ContainerPlanner, directories: LaunchDirectories, gpus: GpuManager
+    ) -> None:
         self._engine = engine
         self._planner = planner
         self._directories = directories
+        self._gpus = gpus
 
     async def verify(self, image: str, *, owner: str, base: str, report: Reporter) -> Verification:
         """Verify an image as its owner would run it; what is imported is what it has over ``base``.
 
         What goes wrong with the engine is raised; all else that goes wrong is the image's fault and in the result.
         """
-        trial = _Trial(self._engine, self._planner, self._directories, report)
+        trial = _Trial(self._engine, self._planner, self._directories, self._gpus, report)
         try:
             return await trial.run(image, owner, base)
         finally:
@@ -96,18 +100,26 @@ class _Trial:
     """One verification."""
 
     def __init__(
-        self, engine: Engine, planner: ContainerPlanner, directories: LaunchDirectories, report: Reporter
+        self,
+        engine: Engine,
+        planner: ContainerPlanner,
+        directories: LaunchDirectories,
+        gpus: GpuManager,
+        report: Reporter,
     ) -> None:
         self._engine = engine
         self._planner = planner
         self._directories = directories
+        self._gpus = gpus
         self._report = report
         self._id = new_workspace_id()
+        self._lent: tuple[str, ...] = ()
         self._making: asyncio.Future[str] | None = None
 
     async def run(self, image: str, owner: str, base: str) -> Verification:
         self._report.progress(Progress("Starting its JupyterLab"))
         begun = time.monotonic()
+        self._lent = await self._borrow(image)
         spec = await asyncio.to_thread(self._spec, image, owner)
         self._making = asyncio.ensure_future(self._engine.create_container(spec))
         container = await asyncio.shield(self._making)
@@ -124,8 +136,18 @@ class _Trial:
         except _Fault as fault:
             return self._over(Verification(False, f"What it has could not be imported: {fault}", seconds))
         self._report.log(f"Modules of what it has over its base: {imported} imported, {len(failed)} that cannot be.")
-        gpu = await self._gpu(container)
-        return self._over(Verification(not failed, _told(failed), seconds, imported, failed, gpu))
+        problem = _told(failed)
+        try:
+            gpu = await self._seen(container) if self._lent else NO_GPU
+        except _Fault as fault:
+            gpu, problem = str(fault), problem or f"It does not see the GPU that it was given: {fault}"
+        return self._over(Verification(problem is None, problem, seconds, imported, failed, gpu))
+
+    async def _borrow(self, image: str) -> tuple[str, ...]:
+        """Take a free GPU if the image is made for one."""
+        found = await self._engine.inspect_image(image)
+        made_for_one = {"CUDA_VERSION", "NVIDIA_REQUIRE_CUDA"} & set(found.environment)
+        return await self._gpus.lend(self._id, found) if made_for_one else ()
 
     def _over(self, found: Verification) -> Verification:
         self._report.log(found.problem or "It works.")
@@ -136,6 +158,8 @@ class _Trial:
         if self._making is not None:
             with contextlib.suppress(LauncherError):
                 await self._engine.remove_container(await self._making, force=True)
+        if self._lent:
+            self._gpus.returns.give_back(self._id)
         await asyncio.to_thread(self._directories.remove, self._id)
 
     def _spec(self, image: str, owner: str) -> ContainerSpec:
@@ -145,7 +169,7 @@ class _Trial:
         settings = planner.server_settings(record)
         account = planner.account_of(owner)
         directory = self._directories.create(self._id, account=account, home=config.home, server=settings)
-        spec = planner.spec(LaunchRequest(), record, directory)
+        spec = planner.spec(LaunchRequest(), record, directory, gpus=self._gpus.grant(self._lent))
         return dataclasses.replace(
             spec,
             name=f"workspace-verify-{self._id}",
@@ -209,13 +233,16 @@ class _Trial:
             _log_all(self._report.log, [f"Importing {module} of {package} failed: {error}", *trace])
         return imported, tuple(failed)
 
-    async def _gpu(self, container: str) -> str:
-        """Return what NVIDIA's own program says of the GPUs that the container has."""
+    async def _seen(self, container: str) -> str:
+        """Return what NVIDIA's own program says of the GPU that the container was given."""
         try:
             done = await self._engine.execute(container, ["nvidia-smi", "-L"])
-        except (WorkspaceStopped, WorkspaceTimeout):
-            return NO_GPU
-        return done.output.decode("utf-8", "replace").strip() if not done.exit_code else NO_GPU
+        except (WorkspaceStopped, WorkspaceTimeout) as error:
+            raise _Fault(error.message) from None
+        said = done.output.decode("utf-8", "replace").strip()
+        if done.exit_code or not said:
+            raise _Fault(said or f"nvidia-smi ended with exit code {done.exit_code}.")
+        return said
 
     async def _known(self, base: str) -> str:
         """Return the distributions of the base, which need no proof, as JSON; none where it cannot be asked."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -11,7 +10,6 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.browser.lab import picture
 from tests.engine.server import RunningServer
 
-PACKAGE = Path(__file__).parents[2] / "workspace_launcher"
 LIVE = """\
 %%workspace busy_bee
 import base64, sys, time
@@ -117,8 +115,6 @@ display(HTML("<table><tr><td>the end</td></tr></table>"))
 
 def test_a_workspace_commits_itself(context: BrowserContext, server: RunningServer) -> None:
     workspace = server.launch(name="busy_bee")
-    # As if it were installed there.
-    shutil.copytree(PACKAGE, server.notebooks / "workspace_launcher", ignore=shutil.ignore_patterns("labextension"))
     write_notebook(
         server.notebooks, "inside.ipynb", "%load_ext workspace_launcher\n%workspace commit -m 'from inside' --tag kept"
     )

@@ -216,7 +216,7 @@ class FakeEngine(Engine):
                 found.touch(command[1])
                 return ExecResult(0, b"")
             if command[0] == "nvidia-smi" and found.spec.gpus:
-                return found.gpus_told or host.gpus_told(found.spec.gpus)
+                return found.gpus_told or host.gpus_seen or host.gpus_told(found.spec.gpus)
             if command[0] not in fake_programs.PROGRAMS:
                 return ExecResult(126, f'exec: "{command[0]}": executable file not found'.encode())
             return await _run(command, {**found.environment, **(environment or {})}, timeout, output_limit)

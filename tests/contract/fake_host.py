@@ -39,6 +39,8 @@ class FakeHost:
         self.volumes: dict[str, Volume] = {}
         self.claims: dict[str, Claim] = {}
         self.gpus: list[str] = []
+        self.gpus_seen: ExecResult | None = None
+        """What all containers see of their GPUs, where that is not what they were given."""
         """What nvidia-smi lists, a row each; with any the engine has the runtime nvidia."""
         self.ended_servers: set[str] = set()
         self.gpu_trouble = ""

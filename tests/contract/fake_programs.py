@@ -17,8 +17,6 @@ Write = Callable[[bytes], None]
 
 LAB = "start-lab"
 PROGRAMS = ("sh", "echo", "env", "sleep", "true", "false", "python3", "nvidia-smi", LAB)
-GPU = "NVIDIA_GPU"
-"""Variable of images in whose containers there is a GPU: what it is called."""
 FAULTS = LAB_IS_BROKEN, CANNOT_IMPORT = "LAB_IS_BROKEN", "CANNOT_IMPORT"
 """Variables of images that do not work."""
 
@@ -33,9 +31,6 @@ async def run(command: Sequence[str], environment: Mapping[str, str], write: Wri
         await asyncio.get_running_loop().create_future()
     if program == "python3":
         return _python(arguments[arguments.index("-c") + 1], environment, write)
-    if program == "nvidia-smi":
-        write(environment.get(GPU, "No devices were found").encode())
-        return 0 if GPU in environment else 6
     if program == "sleep":
         await asyncio.sleep(float(arguments[0]))
     if program == "echo":

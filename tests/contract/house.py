@@ -167,7 +167,7 @@ class House:
         self.reproducer = Reproducer(
             self.engine, self.snapshots, self.operations, copied_limit=1 << 20, allow_root=config.allow_root
         )
-        verifier = Verifier(self.engine, planner, directories)
+        verifier = Verifier(self.engine, planner, directories, self.gpus)
         self.proofs = Proofs(self.engine, self.snapshots, verifier, self.operations, data / "verifications")
         self.commits = CommitManager(
             self.engine, self.workspaces, self.snapshots, self.previews, self.proofs, self.operations

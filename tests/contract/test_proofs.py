@@ -7,12 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from tests.contract.fake_engine import LAB_IMAGE
-from tests.contract.fake_programs import CANNOT_IMPORT, GPU, LAB_IS_BROKEN
+from tests.contract.fake_programs import CANNOT_IMPORT, LAB_IS_BROKEN
+from tests.contract.gpu_rows import row, uuid
 from tests.contract.house import ANN, House
+from workspace_launcher.engine_models import ExecResult
 from workspace_launcher.errors import Conflict, EngineUnavailable, Forbidden, NameTaken, NotFound
 from workspace_launcher.models import Operation, OperationState, Owner
 from workspace_launcher.snapshot_models import Snapshot
 from workspace_launcher.snapshot_request import SnapshotChange
+from workspace_launcher.verifying import NO_GPU
 
 Make = Callable[..., House]
 NAME, WAITS = "ann/cat:one", "ann/cat-unverified:one"
@@ -115,11 +118,26 @@ async def test_a_snapshot_is_looked_at_again(house: House) -> None:
     assert (await only(house)).verified is True and names(house) == {NAME, VERIFIED}
 
 
-async def test_a_gpu_is_looked_at_where_there_is_one(house: House) -> None:
+async def test_a_gpu_is_seen_by_what_is_made_for_one(house: House) -> None:
+    house.host.gpus = [row(0)]
+    house.gpus.inventory.forget()
     identifier = await snapshot_of(house)
-    assert (await verified(house, identifier)).result["gpu"].startswith("not looked at")
-    house.host.images.set(NAME, GPU, "GPU 0: A100 (UUID: GPU-1)")
-    assert (await verified(house, identifier)).result["gpu"] == "GPU 0: A100 (UUID: GPU-1)"
+    assert (await verified(house, identifier)).result["gpu"] == NO_GPU
+    house.host.images.set(NAME, "CUDA_VERSION", "12.4.1")
+    found = (await verified(house, identifier)).result
+    assert found["verified"] and uuid(0) in found["gpu"]
+    await house.quiet()
+    assert not house.host.claims, "it is given back"
+
+    house.host.gpus_seen = ExecResult(255, b"Failed to initialize NVML: Unknown Error")
+    found = (await verified(house, identifier)).result
+    assert not found["verified"] and "Failed to initialize NVML" in found["problem"]
+    await house.quiet()
+    assert not house.host.claims
+
+    # Nobody's GPU is taken for it.
+    await house.run("dog", gpus=1)
+    assert (await verified(house, identifier)).result["gpu"] == NO_GPU
 
 
 async def test_a_proof_goes_with_its_snapshot(house: House) -> None:

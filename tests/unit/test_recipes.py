@@ -6,12 +6,15 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from images.lock import locked, wanted
+from workspace_launcher.building import magic_alone
 from workspace_launcher.errors import NotFound
 from workspace_launcher.launch_request import parse_launch_request
 from workspace_launcher.recipes import CHECKSUM, Ladder, Material, ca_bundle
@@ -136,7 +139,7 @@ def test_what_makes_an_image_out_of_date(copy: Path) -> None:
 def test_the_context_is_the_same_whenever_it_is_written(copy: Path) -> None:
     (copy / "front").mkdir()
     (copy / "front/page.js").write_text("1")
-    material = {"labextension": Material(copy / "front", "known")}
+    material = {"labextension": Material(copy / "front", "known"), "magic": magic_alone(copy / "magic")}
     first = context(copy, "lab", material)
     for path in copy.rglob("*"):
         path.touch()
@@ -183,3 +186,14 @@ def test_locks_hold_what_the_lists_ask_for(lock: Path) -> None:
         assert {item.name for item in asked} <= mine.keys() | below
         assert not mine.keys() & below, "an image adds, and replaces nothing"
         assert all("--hash=sha256:" in block for block in re.split(r"\n(?=[a-z0-9])", text)[1:])
+
+
+def test_what_the_lab_has_of_this_package_loads_alone(tmp_path: Path) -> None:
+    magic_alone(tmp_path)
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    script += "import workspace_launcher, workspace_launcher.magic.magics, workspace_launcher.client.verbs\n"
+    script += "from workspace_launcher.magic import inside, kernel, transfer\n"
+    script += "print(workspace_launcher.__file__)"
+    done = subprocess.run([sys.executable, "-c", script], cwd="/", capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "workspace_launcher/__init__.py")

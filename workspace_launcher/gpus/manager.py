@@ -129,6 +129,24 @@ class GpuManager:
         way = self.inventory.way
         return grant(uuids, way, self._config.capabilities, self.inventory.gpus) if uuids and way else None
 
+    async def lend(self, holder: str, image: Image) -> tuple[str, ...]:
+        """Take one GPU that goes with an image for what is no workspace; none where none is free now.
+
+        It is the holder's until it is given back by ``returns.give_back``.
+        """
+        gpus = fit(await self.inventory.look(), image.environment)
+        if not any(not gpu.fault for gpu in gpus):
+            return ()
+        self.returns.hold(holder)
+        try:
+            return await self.leases.take(holder, 1, gpus, line=self._line.of)
+        except NoGpuFree:
+            self.returns.forget(holder)
+            return ()
+        except BaseException:
+            self.returns.give_back(holder)
+            raise
+
     # Starting.
 
     async def ask_again(self, entry: Entry) -> None:
