@@ -39,7 +39,8 @@ async def assert_works(engine: DockerEngine, daemon: SecondDaemon) -> None:
     with contextlib.closing(daemon.client()) as client:
         theirs = client.info()["DockerRootDir"]
     assert (await engine.info()).root_directory == theirs == f"{daemon.directory}/data"
-    assert [image.tags for image in await engine.list_images(label="from.image")] == [(TINY,)]
+    # Other tests may have left it more than this one.
+    assert (TINY,) in [image.tags for image in await engine.list_images(label="from.image")]
     events = engine.events()
     assert (await events.__anext__()).action == "subscribed"
     await engine.tag_image(TINY, reference=f"{PREFIX}tls:one")
