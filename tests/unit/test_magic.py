@@ -268,6 +268,32 @@ def test_a_screen_keeps_what_it_does_not_show(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr() == ("\r1", "low")
 
 
+class Buffered(io.StringIO):
+    """A stream as a kernel's: nothing is seen of it until it is flushed."""
+
+    def __init__(self, seen: list[str]) -> None:
+        super().__init__()
+        self._seen = seen
+
+    def flush(self) -> None:
+        if self.getvalue():
+            self._seen.append(self.getvalue())
+        self.truncate(self.seek(0))
+
+
+def test_streams_are_shown_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("sys.stdout", Buffered(seen))
+    monkeypatch.setattr("sys.stderr", Buffered(seen))
+    screen = Screen(None, "k")
+    for number in range(6):
+        name = ("stdout", "stderr")[number % 2]
+        screen.show(Message("iopub", "stream", {"name": name, "text": str(number)}))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    assert seen == list("012345")
+
+
 def test_displays_of_two_kernels_do_not_meet(shell: Any) -> None:
     for space in ("one", "two"):
         content = {"data": {"text/plain": "x"}, "metadata": {}, "transient": {"display_id": "bar"}}

@@ -79,6 +79,7 @@ class Screen:
         self._left_out = False
         self._overflow = Overflow(most)
         self._flushed = 0.0
+        self._written: Any = None
         self.error: RemoteError | None = None
 
     def show(self, message: Message) -> None:
@@ -98,6 +99,9 @@ class Screen:
     def _stream(self, content: Mapping[str, Any]) -> None:
         # Looked up each time: somebody may be capturing.
         output = sys.stderr if content["name"] == "stderr" else sys.stdout
+        if self._written is not None and self._written is not output:
+            self._written.flush()  # each has a buffer of its own, and the order is to stay
+        self._written = output
         shown = self._overflow.admit(content["text"])
         if shown:
             output.write(shown)
