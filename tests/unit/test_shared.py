@@ -168,13 +168,14 @@ def test_the_home_page_is_self_contained(tmp_path: Path) -> None:
 
 async def test_the_home_page_is_a_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with shared_server(tmp_path, monkeypatch) as server:
-        hostile = '"><script>alert(1)</script>'
+        hostile = '"><script>alert(1)</script>{{script}}'
         answer = await server.ask("GET", "/workspace-launcher/home", hostile)
         page = answer.body.decode()
         assert "<script>alert" not in page
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-        assert json.loads(_unescape(page))["admin"] is False
+        facts = json.loads(_unescape(page))
+        assert facts["admin"] is False and facts["user"] == hostile
         assert is_login(await server.ask("GET", "/workspace-launcher/home"))
 
 
