@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Error, Locator, Page, Request, Route, expect
 
 from tests.browser.conftest import PICTURES
 from tests.engine.server import RunningServer
 
 API = "/workspace-launcher/api"
+LOADS = 5
 
 # Real events, and between them those of a test: `tell(kind, data)`.
 _OWN_EVENTS = """(() => {
@@ -41,9 +42,26 @@ def open_lab(context: BrowserContext, server: RunningServer) -> Page:
 
 
 def load_lab(page: Page, server: RunningServer) -> Page:
-    page.goto(f"{server.url}/lab?token={server.token}")
-    page.wait_for_selector(".jp-Launcher-sectionTitle:has-text('Workspaces')")
-    return page
+    """Load JupyterLab. Chromium drops what is under way when an interface of a container comes or goes: then once more."""
+    dropped: list[Request] = []
+
+    def failed(request: Request) -> None:
+        if "ERR_NETWORK_CHANGED" in (request.failure or ""):
+            dropped.append(request)
+
+    page.on("requestfailed", failed)
+    for _ in range(LOADS):
+        dropped.clear()
+        try:
+            page.goto(f"{server.url}/lab?token={server.token}")
+            page.wait_for_selector(".jp-Launcher-sectionTitle:has-text('Workspaces')")
+        except Error:
+            if not dropped:
+                raise
+        if not dropped:
+            page.remove_listener("requestfailed", failed)
+            return page
+    raise AssertionError(f"The page was cut off {LOADS} times by networks that came and went.")
 
 
 def open_sidebar(page: Page) -> Locator:

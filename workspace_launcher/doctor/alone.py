@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -23,7 +24,10 @@ from .doctor import PATIENCE, Doctor
 
 def look_over() -> list[Finding]:
     """Look this machine over for the account that runs this."""
-    return asyncio.run(_look_over(_settings()))
+    settings = _settings()
+    # In a notebook this thread has an event loop that runs.
+    with ThreadPoolExecutor(1, thread_name_prefix="doctor") as aside:
+        return aside.submit(lambda: asyncio.run(_look_over(settings))).result()
 
 
 async def _look_over(settings: Config) -> list[Finding]:
