@@ -222,7 +222,9 @@ async def test_a_server_killed_while_it_gives_gpus_to_one_that_waited(
     holds[-1].released.set()
     await house.close()
     later = await make_house(server="later").open()
-    shown = await later.ready("cat")
+    # For a moment it has seen what there is, and not yet gone on with it.
+    await later.until(lambda: later.state("cat") is WorkspaceState.RUNNING)
+    shown = later.workspaces.get(ANN, "cat")
     assert (shown.id, len(shown.gpus)) == (waited.id, 2)
     assert devices(later, "cat") == shown.gpus
     await later.quiet()
