@@ -14,9 +14,9 @@ import os
 import secrets
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
+from tests.bench.asking import milliseconds
 from tests.bench.report import report
 from tests.contract.fake_engine import LAB_IMAGE, FakeEngine
 from tests.engine.server import RunningServer
@@ -51,14 +51,6 @@ class FullEngine(FakeEngine):
             labels = {**snapshot_labels(made), SNAPSHOT_MANIFEST: encode(Manifest(packages))}
             layers = (*below.layers[:90], f"sha256:{secrets.token_hex(32)}")
             above = self.host.images.derive(below, made.reference, labels=labels, layers=layers)
-
-
-def milliseconds(server: RunningServer, path: str) -> float:
-    begun = time.perf_counter()
-    answer = server.session.get(f"{server.url}{path}", timeout=60)
-    taken = time.perf_counter() - begun
-    assert answer.status_code == 200, answer.text
-    return 1000 * taken
 
 
 def main() -> None:

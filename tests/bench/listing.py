@@ -14,9 +14,9 @@ import dataclasses
 import secrets
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
+from tests.bench.asking import milliseconds
 from tests.bench.report import report
 from tests.contract.fake_engine import FakeEngine
 from tests.engine.server import RunningServer
@@ -35,14 +35,6 @@ class CountingEngine(FakeEngine):
 def calls(server: RunningServer) -> int:
     """Return how many calls of the engine there have been."""
     return int(server.api("GET", "/info", status=200)["engine"]["version"])
-
-
-def milliseconds(server: RunningServer, path: str) -> float:
-    begun = time.perf_counter()
-    answer = server.session.get(f"{server.url}{path}", timeout=60)
-    taken = time.perf_counter() - begun
-    assert answer.status_code == 200, answer.text
-    return 1000 * taken
 
 
 def main() -> None:

@@ -210,19 +210,24 @@ def engine() -> Iterator[Any]:
     client.close()
 
 
+def remove_all_of(engine: Any, owner: str) -> None:
+    """Remove what an owner has left on an engine, and print what their workspaces wrote last."""
+    for container in engine.containers.list(
+        all=True, filters={"label": f"workspace-launcher.owner={owner}"}, ignore_removed=True
+    ):
+        print(container.name, container.logs(tail=40).decode(errors="replace"))
+        container.remove(force=True, v=True)
+    for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={owner}"}):
+        engine.images.remove(image.id, force=True)
+    for network in engine.networks.list(names=[f"workspace-{owner}"]):
+        network.remove()
+
+
 @pytest.fixture
 def owner(engine: Any, request: pytest.FixtureRequest) -> Iterator[str]:
     name = f"tester-{secrets.token_hex(4)}"
     yield name
-    for container in engine.containers.list(
-        all=True, filters={"label": f"workspace-launcher.owner={name}"}, ignore_removed=True
-    ):
-        print(container.name, container.logs(tail=40).decode(errors="replace"))
-        container.remove(force=True, v=True)
-    for image in engine.images.list(filters={"label": f"workspace-launcher.snapshot.owner={name}"}):
-        engine.images.remove(image.id, force=True)
-    for network in engine.networks.list(names=[f"workspace-{name}"]):
-        network.remove()
+    remove_all_of(engine, name)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Iterator
@@ -11,21 +12,9 @@ from typing import Any
 import docker
 import pytest
 
+from tests.engine.conftest import remove_all_of
 from tests.engine.notebook import Notebook
 from tests.engine.server import RunningServer
-
-
-def clean_up(owner: str) -> None:
-    client = docker.from_env()
-    for container in client.containers.list(
-        all=True, filters={"label": f"workspace-launcher.owner={owner}"}, ignore_removed=True
-    ):
-        container.remove(force=True, v=True)
-    for image in client.images.list(filters={"label": f"workspace-launcher.snapshot.owner={owner}"}):
-        client.images.remove(str(image.id), force=True)
-    for network in client.networks.list(names=[f"workspace-{owner}"]):
-        network.remove()
-    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     yield running
     running.stop()
     print(running.tail())
-    clean_up(owner)
+    with contextlib.closing(docker.from_env()) as engine:
+        remove_all_of(engine, owner)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.engine.conftest import remove_all_of
 from tests.engine.server import RunningServer
 from workspace_launcher.client import Client
 from workspace_launcher.errors import Conflict
@@ -74,16 +75,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     yield running
     running.stop()
     print(running.tail())
-    client = docker.from_env()
-    for container in client.containers.list(
-        all=True, filters={"label": f"workspace-launcher.owner={owner}"}, ignore_removed=True
-    ):
-        container.remove(force=True, v=True)
-    for image in client.images.list(filters={"label": f"workspace-launcher.snapshot.owner={owner}"}):
-        client.images.remove(str(image.id), force=True)
-    for network in client.networks.list(names=[f"workspace-{owner}"]):
-        network.remove()
-    client.close()
+    with contextlib.closing(docker.from_env()) as engine:
+        remove_all_of(engine, owner)
 
 
 @pytest.fixture(scope="module")

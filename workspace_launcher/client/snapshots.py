@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -14,15 +15,15 @@ LOOK_TIMEOUT = 120.0
 """Seconds; before a commit and for a preview the server looks the workspace over, which ends after 60."""
 
 
-class Snapshots:
+class Snapshots(abc.ABC):
     """Commits and what they make. A workspace is given by its name, ``owner/name``, or as it was returned."""
 
     connection: Connection
 
     @property
+    @abc.abstractmethod
     def owner(self) -> str:
         """The caller, whose a workspace without an owner's name is."""
-        raise NotImplementedError
 
     def changes(self, workspace: Workspace | str) -> Changes:
         """Look at what a commit would store; nothing is paused for it."""
