@@ -31,6 +31,7 @@ MAGIC = (
     "__init__.py",
     "engine_models.py",
     "errors.py",
+    "gpu_models.py",
     "models.py",
     "sizes.py",
     "snapshot_models.py",

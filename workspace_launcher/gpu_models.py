@@ -56,14 +56,14 @@ class GpuRow:
     index: int
     uuid: str
     name: str
-    memory_total: int | None
-    memory_used: int | None
-    utilization: float | None
-    driver: str | None
-    cuda: str | None
-    mig: str | None
-    free: bool
-    lease: GpuLease | None
+    memory_total: int | None = None
+    memory_used: int | None = None
+    utilization: float | None = None
+    driver: str | None = None
+    cuda: str | None = None
+    mig: str | None = None
+    free: bool = True
+    lease: GpuLease | None = None
     leases: int = 0
     """How many workspaces have it."""
     parent: str | None = None
@@ -79,5 +79,5 @@ class GpuUse:
     """What is used of a GPU that a workspace has (``API.md``, ``GET …/stats``)."""
 
     uuid: str
-    utilization: float | None
-    memory_used: int | None
+    utilization: float | None = None
+    memory_used: int | None = None

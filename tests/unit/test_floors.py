@@ -75,7 +75,7 @@ FLOORS = [
 ALONE = ("engine", "proxy", "environment")
 
 # The client talks with the server by its REST API, so it knows what both speak of and nothing else.
-SPOKEN_OF = {"models", "engine_models", "snapshot_models", "errors", "sizes", "version"}
+SPOKEN_OF = {"models", "engine_models", "gpu_models", "snapshot_models", "errors", "sizes", "version"}
 # But one thing must work where there is no server: `jupyter workspace doctor` looks at the machine itself. It loads that
 # room only when the verb is used.
 WITHOUT_A_SERVER = ("client/verbs/machine", "client", "doctor")

@@ -16,6 +16,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from ..errors import LauncherError
+from ..gpu_models import GpuUse
 
 T = TypeVar("T")
 
@@ -52,48 +53,13 @@ class ServerInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The workspace that a GPU is given to."""
-
-    owner: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """``GET /gpus``. Memory is bytes, utilization percent."""
-
-    index: int
-    uuid: str
-    name: str
-    memory_total: int | None = None
-    memory_used: int | None = None
-    utilization: float | None = None
-    driver: str | None = None
-    cuda: str | None = None
-    mig: str | None = None
-    free: bool = True
-    lease: Lease | None = None
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GpuUsage:
-    """What a workspace uses of a GPU."""
-
-    uuid: str
-    utilization: float | None = None
-    memory_used: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Usage:
     """``GET …/stats``: 100 percent is one core, memory is bytes."""
 
     cpu_percent: float
     memory: int
     memory_limit: int | None = None
-    gpus: tuple[GpuUsage, ...] = ()
+    gpus: tuple[GpuUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

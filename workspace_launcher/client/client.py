@@ -9,8 +9,9 @@ from typing import Any
 
 import requests
 
+from ..gpu_models import GpuRow
 from ..models import Finding, Workspace
-from .answers import CommandResult, Gpu, ServerInfo, Usage, decode
+from .answers import CommandResult, ServerInfo, Usage, decode
 from .attachments import Attachments, Images
 from .connection import API, connect, unreachable
 from .files import Files
@@ -81,9 +82,9 @@ class Client(Images, Attachments, Snapshots, Proofs, Files, LongWork):
         """Ask about the server, its engine, defaults and limits."""
         return decode(ServerInfo, self.connection.call("GET", "/info"))
 
-    def gpus(self) -> list[Gpu]:
+    def gpus(self) -> list[GpuRow]:
         """List the GPUs."""
-        return [decode(Gpu, row) for row in self.connection.call("GET", "/gpus")]
+        return [decode(GpuRow, row) for row in self.connection.call("GET", "/gpus")]
 
     def doctor(self) -> list[Finding]:
         """Have the server's machine looked over; for administrators."""

@@ -11,9 +11,9 @@ from .table import JSON, NAME, WAIT, argument, verb
 from .workspaces import age, size
 
 if TYPE_CHECKING:
+    from ...gpu_models import GpuRow
     from ...models import Operation
     from ...snapshot_models import PackageDifference, Snapshot
-    from ..answers import Gpu
 
 SHOWN = 8
 """Changes of a kind that are listed one by one."""
@@ -235,7 +235,7 @@ def _carry(terminal: Terminal, operation: Operation, done: str, *, wait: bool) -
     terminal.say(f"{operation.target} is {done}.", result)
 
 
-def _lease(gpu: Gpu) -> str:
+def _lease(gpu: GpuRow) -> str:
     if gpu.message:
         return gpu.message
     if gpu.lease:
